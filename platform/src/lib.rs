@@ -1,0 +1,53 @@
+//! The operating-system floor of the [`offspring`](https://docs.rs/offspring) crate.
+//!
+//! Speaks of bytes, names, handles and processes; knows nothing of messages or frames. It is a package of its
+//! own so that `offspring` itself can forbid `unsafe`, and so that each backend can be tested alone:
+//! `cargo test -p offspring-platform`. Programs use `offspring`; this package keeps no promise of a stable API.
+//!
+//! # What a backend must supply
+//!
+//! The public types of this package are thin: each holds the type of the same name from the backend that the
+//! ladder below mounts as `sys`. A backend is one folder with these items:
+//!
+//! | item | duty |
+//! |---|---|
+//! | `Stream`, `ReadHalf`, `WriteHalf` | see [`stream`](mod@crate::Stream): bytes both ways, nothing lost at cancellation or at the peer's exit |
+//! | `Listener` | one owner per name, same user only, survives exhaustion |
+//! | `Process` | exit status without zombies, signals that cannot hit a stranger |
+//! | `spawn` | the channel in the child's stdin slot, nothing inherited by siblings, cost independent of the parent's size |
+//! | `attach` | the other end of `spawn` |
+//! | `address` | where a [`Name`] lives on this system |
+//!
+//! `tests/contract.rs` runs the same tests against every backend.
+
+#[cfg(feature = "tokio")]
+mod handoff;
+#[cfg(feature = "tokio")]
+mod listener;
+mod name;
+#[cfg(feature = "tokio")]
+mod process;
+#[cfg(feature = "tokio")]
+mod stream;
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        use unix as sys;
+    } else if #[cfg(windows)] {
+        mod windows;
+        use windows as sys;
+    } else {
+        compile_error!("offspring supports Unix and Windows; this target is neither");
+    }
+}
+
+#[cfg(feature = "tokio")]
+pub use crate::handoff::{AttachError, Attached, attach};
+#[cfg(feature = "tokio")]
+pub use crate::listener::Listener;
+pub use crate::name::{Name, NameError};
+#[cfg(feature = "tokio")]
+pub use crate::process::{Options, Process, Spawned, Stdin, spawn};
+#[cfg(feature = "tokio")]
+pub use crate::stream::{ReadHalf, Stream, WriteHalf};

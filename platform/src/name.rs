@@ -1,0 +1,1 @@
+//! Names that unrelated programs meet by.

@@ -1,0 +1,106 @@
+//! Child processes: started with a channel in their stdin slot, waited for, ended.
+
+use std::io;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::{Stream, sys};
+
+/// What the child finds as its standard input once it has attached.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Stdin {
+    /// The standard input of this process.
+    #[default]
+    Inherit,
+    /// Nothing: reads end at once.
+    Null,
+    /// A pipe whose other end is [`Spawned::stdin`].
+    Piped,
+    /// An open file, socket or pipe.
+    #[cfg(unix)]
+    Owned(std::os::fd::OwnedFd),
+    /// An open file, socket or pipe.
+    #[cfg(windows)]
+    Owned(std::os::windows::io::OwnedHandle),
+}
+
+/// How [`spawn`] starts a child, beyond what a [`Command`] says.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The child's standard input.
+    pub stdin: Stdin,
+    /// [`Process::kill`] ends all descendants too: process group on Unix, job object on Windows.
+    pub kill_tree: bool,
+    /// How long the child may go on after this process has died; `None`: for ever.
+    pub orphan_grace: Option<Duration>,
+}
+
+/// A started child.
+#[derive(Debug)]
+pub struct Spawned {
+    /// The process.
+    pub process: Process,
+    /// The parent's end of the channel.
+    pub channel: Stream,
+    /// The writing end, if [`Options::stdin`] was [`Stdin::Piped`].
+    pub stdin: Option<ChildStdin>,
+    /// As in [`std::process::Child`].
+    pub stdout: Option<ChildStdout>,
+    /// As in [`std::process::Child`].
+    pub stderr: Option<ChildStderr>,
+}
+
+/// Starts `command` with a channel in its stdin slot.
+///
+/// The command's own stdin setting and the variable [`CHANNEL_VARIABLE`](crate::handoff::VARIABLE) are overwritten.
+/// On Unix this stays on `posix_spawn`, so its cost does not depend on the memory of this process.
+///
+/// # Errors
+///
+/// What the system says: `NotFound`, `PermissionDenied`, … No process exists then and nothing stays open.
+pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
+    sys::spawn(command, options)
+}
+
+/// A child process.
+///
+/// Signals go to this process or to nobody: never to a stranger with a reused id. If dropped before its exit was
+/// seen, the process goes on, and is still reaped when it ends.
+#[derive(Debug)]
+pub struct Process(pub(crate) sys::Process);
+
+impl Process {
+    /// The process id that the system gave it.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Polls for the exit of the process, and reaps it. The status is remembered for later calls.
+    pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        self.0.poll_wait(cx)
+    }
+
+    /// Waits until the process has exited, and reaps it. Cancel safe.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        std::future::poll_fn(|cx| self.poll_wait(cx)).await
+    }
+
+    /// The exit status if the process has exited, without waiting.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.0.try_wait()
+    }
+
+    /// Asks the process to end: SIGTERM on Unix. Windows has no such request for any program, so there it is
+    /// [`kill`](Self::kill). Ok if it has already exited.
+    pub fn terminate(&mut self) -> io::Result<()> {
+        self.0.terminate()
+    }
+
+    /// Ends the process at once, and all its descendants if it was started with [`Options::kill_tree`]. Ok if it
+    /// has already exited (descendants are still ended).
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.0.kill()
+    }
+}
