@@ -15,8 +15,8 @@
 //! | `Listener` | one owner per name, same user only, survives exhaustion |
 //! | `Process` | exit status without zombies, signals that cannot hit a stranger |
 //! | `spawn` | the channel in the child's stdin slot, nothing inherited by siblings, cost independent of the parent's size |
-//! | `attach` | the other end of `spawn` |
-//! | `address` | where a [`Name`] lives on this system |
+//! | `Slot` | the other end of `spawn`: `Slot::find(&Note) -> Option<Slot>` looks at the stdin slot and touches nothing; `Slot::take(self, &Note)` turns it into the channel and puts the real stdin back |
+//! | `address` | `fn address(&Name) -> io::Result<PathBuf>`: where a [`Name`] lives on this system |
 //!
 //! `tests/contract.rs` runs the same tests against every backend.
 
@@ -43,7 +43,7 @@ cfg_if::cfg_if! {
 }
 
 #[cfg(feature = "tokio")]
-pub use crate::handoff::{AttachError, Attached, attach};
+pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, attach};
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};

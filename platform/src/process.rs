@@ -54,7 +54,7 @@ pub struct Spawned {
 
 /// Starts `command` with a channel in its stdin slot.
 ///
-/// The command's own stdin setting and the variable [`CHANNEL_VARIABLE`](crate::handoff::VARIABLE) are overwritten.
+/// The command's own stdin setting and the variable [`CHANNEL_VARIABLE`](crate::CHANNEL_VARIABLE) are overwritten.
 /// On Unix this stays on `posix_spawn`, so its cost does not depend on the memory of this process.
 ///
 /// # Errors
