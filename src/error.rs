@@ -41,13 +41,25 @@ impl Error {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, text: text.into(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            text: text.into(),
+            source: None,
+        }))
     }
 
     /// Adds the cause.
-    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The same error once more, for a state that lasts. Without the cause, which cannot be copied.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.kind(), self.0.text.clone())
     }
 
     /// What went wrong, for programs.

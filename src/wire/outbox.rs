@@ -1,0 +1,342 @@
+//! Bytes waiting to leave.
+
+use std::mem;
+
+use serde::Serialize;
+
+use super::buffer::Sizes;
+use super::hello::Hello;
+use super::limits::{Encoding, Limits};
+use super::{envelope, frame, msgpack, scan};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes waiting to leave: messages go in, bytes come out.
+///
+/// Messages are serialised straight into the buffer that is written later. Each one is in it whole or not at all,
+/// whatever fails.
+///
+/// # Examples
+///
+/// ```
+/// use offspring::wire::{Encoding, Hello, Limits, Outbox};
+///
+/// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+/// outbox.push_hello(&Hello::new());
+/// outbox.push("hi")?;
+///
+/// let mut batch = Vec::new();
+/// outbox.take(&mut batch);
+/// assert!(batch.ends_with(&[0, 0, 0, 4, 0, 0xa2, b'h', b'i']));
+/// # Ok::<(), offspring::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    limits: Limits,
+    encoding: Encoding,
+    /// The smaller one of the two sides' limits, as far as known.
+    max_message: u64,
+    /// Bytes that have been taken.
+    taken: u64,
+    messages: u64,
+    closed: bool,
+    sizes: Sizes,
+}
+
+impl Outbox {
+    /// Creates an empty one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// assert!(Outbox::new(Limits::new(), Encoding::default()).is_empty());
+    /// ```
+    pub fn new(limits: Limits, encoding: Encoding) -> Self {
+        Self {
+            bytes: Vec::new(),
+            limits,
+            encoding,
+            max_message: limits.max_message() as u64,
+            taken: 0,
+            messages: 0,
+            closed: false,
+            sizes: Sizes::default(),
+        }
+    }
+
+    /// Adds the hello. It comes before everything else.
+    ///
+    /// # Panics
+    ///
+    /// If anything has been added before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Hello, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push_hello(&Hello::new());
+    /// assert_eq!(outbox.total(), outbox.len() as u64);
+    /// ```
+    pub fn push_hello(&mut self, hello: &Hello) {
+        assert!(self.total() == 0, "the hello comes first");
+        hello.encode(&mut self.bytes);
+    }
+
+    /// Adds a message.
+    ///
+    /// Until the peer's hello is known, and with it the limit of the peer, only the limit of this side is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`] if the message cannot be serialised; [`ErrorKind::TooLarge`], [`ErrorKind::TooDeep`]
+    /// or [`ErrorKind::TooManyItems`] if it is over a limit; [`ErrorKind::Closed`] after a goodbye. Everything is as
+    /// before then, also when a `Serialize` implementation panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::ErrorKind;
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new().with_max_message(100), Encoding::Named);
+    /// let error = outbox.push(&"a".repeat(200)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::TooLarge { size: 202, limit: 100 });
+    /// assert!(outbox.is_empty());
+    /// ```
+    pub fn push<M: Serialize + ?Sized>(&mut self, message: &M) -> Result<()> {
+        if self.closed {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                "send a message: this side has said goodbye",
+            ));
+        }
+        let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
+        msgpack::encode(message, self.encoding, self.max_message, draft.bytes)?;
+        scan::scan(draft.body(), self.limits)?;
+        draft.finish();
+        self.messages += 1;
+        Ok(())
+    }
+
+    /// Adds the goodbye: no message of this side comes after it. `taken` is how many messages of the peer this
+    /// side's program has taken so far.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`] if there is one already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::ErrorKind;
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push_goodbye(0)?;
+    /// assert_eq!(outbox.push("more").unwrap_err().kind(), ErrorKind::Closed);
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn push_goodbye(&mut self, taken: u64) -> Result<()> {
+        if mem::replace(&mut self.closed, true) {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                "say goodbye: this side has already done so",
+            ));
+        }
+        self.push_count(envelope::GOODBYE, taken);
+        Ok(())
+    }
+
+    /// Adds how many messages of the peer this side's program has taken so far. It may come after the goodbye.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push_taken(3);
+    /// assert_eq!(outbox.len(), 13);
+    /// ```
+    pub fn push_taken(&mut self, count: u64) {
+        self.push_count(envelope::TAKEN, count);
+    }
+
+    /// Sets the size of the largest message that the peer receives, once its hello is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.set_peer_limit(100);
+    /// assert!(outbox.push(&"a".repeat(200)).is_err());
+    /// ```
+    pub fn set_peer_limit(&mut self, max_message: u64) {
+        self.max_message = max_message.min(self.limits.max_message() as u64);
+    }
+
+    /// Moves everything into `batch`: by swapping buffers if it is empty, else to its end.
+    ///
+    /// Call it once more, with the batch cleared, when all has been written: then it gives a buffer that was needed
+    /// for one large message only back to the allocator, and keeps the one that will be needed again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push(&7)?;
+    /// let mut batch = Vec::new();
+    /// outbox.take(&mut batch);
+    /// assert_eq!(batch, [0, 0, 0, 2, 0, 7]);
+    /// assert!(outbox.is_empty());
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn take(&mut self, batch: &mut Vec<u8>) {
+        self.taken += self.bytes.len() as u64;
+        if !batch.is_empty() {
+            batch.append(&mut self.bytes);
+            return;
+        }
+        mem::swap(&mut self.bytes, batch);
+        if batch.is_empty() {
+            // Everything has left. The larger buffer serves the next message, so that only one of them grows.
+            if batch.capacity() > self.bytes.capacity() {
+                mem::swap(&mut self.bytes, batch);
+            }
+            *batch = Vec::new();
+        } else {
+            self.sizes.record(batch.len());
+        }
+        if self.bytes.capacity() > self.sizes.worth_keeping() {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// Gives memory back that only future messages would need, for a connection that has been idle for a while.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.trim();
+    /// ```
+    pub fn trim(&mut self) {
+        self.sizes = Sizes::default();
+        self.bytes.shrink_to_fit();
+    }
+
+    /// How many bytes wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push(&7)?;
+    /// assert_eq!(outbox.len(), 6);
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no bytes wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// assert!(Outbox::new(Limits::new(), Encoding::Named).is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many bytes have ever been added. When that many have been written, all that is in now has left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push(&7)?;
+    /// outbox.take(&mut Vec::new());
+    /// assert_eq!(outbox.total(), 6);
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn total(&self) -> u64 {
+        self.taken + self.bytes.len() as u64
+    }
+
+    /// How many messages have ever been added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push(&7)?;
+    /// outbox.push_taken(1);
+    /// assert_eq!(outbox.messages(), 1);
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    fn push_count(&mut self, kind: u8, count: u64) {
+        let draft = Draft::begin(&mut self.bytes, kind);
+        draft.bytes.extend_from_slice(&count.to_be_bytes());
+        draft.finish();
+    }
+}
+
+/// A frame that is being written. Unless it is finished, it vanishes.
+struct Draft<'a> {
+    bytes: &'a mut Vec<u8>,
+    start: usize,
+    finished: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn begin(bytes: &'a mut Vec<u8>, kind: u8) -> Self {
+        let start = bytes.len();
+        frame::begin(bytes, kind);
+        Self {
+            bytes,
+            start,
+            finished: false,
+        }
+    }
+
+    fn finish(mut self) {
+        frame::finish(self.bytes, self.start);
+        self.finished = true;
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.bytes[self.start + frame::HEAD..]
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.bytes.truncate(self.start);
+        }
+    }
+}
