@@ -62,6 +62,35 @@ impl Error {
         Self::new(self.kind(), self.0.text.clone())
     }
 
+    /// Puts in front what was being done: `send to child "resize" (pid 7): …`.
+    #[cold]
+    pub(crate) fn during(mut self, what: impl fmt::Display) -> Self {
+        self.0.text = format!("{what}: {}", self.0.text).into();
+        self
+    }
+
+    /// What the operating system said while `what` was done.
+    #[cold]
+    pub(crate) fn io(what: impl fmt::Display, source: io::Error) -> Self {
+        use io::ErrorKind as Io;
+        let kind = match source.kind() {
+            Io::NotFound | Io::ConnectionRefused => ErrorKind::NotFound,
+            Io::AddrInUse | Io::AlreadyExists => ErrorKind::NameInUse,
+            Io::PermissionDenied => ErrorKind::Refused,
+            Io::TimedOut => ErrorKind::Timeout,
+            Io::InvalidInput => ErrorKind::InvalidName,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, format!("{what}: {source}")).with_source(source)
+    }
+
+    /// Adds to the text, without changing the kind.
+    #[cold]
+    pub(crate) fn and_then_text(mut self, more: impl fmt::Display) -> Self {
+        self.0.text = format!("{}{more}", self.0.text).into();
+        self
+    }
+
     /// What went wrong, for programs.
     ///
     /// # Examples

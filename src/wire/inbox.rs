@@ -408,7 +408,7 @@ impl Inbox {
     }
 
     /// Checks the peer's hello as soon as it is there, and tells whether frames can be read.
-    fn open(&mut self) -> Result<bool> {
+    pub(crate) fn open(&mut self) -> Result<bool> {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }

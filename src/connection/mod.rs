@@ -1,0 +1,576 @@
+//! [`Connection`]: typed messages over a transport.
+
+mod link;
+mod receiver;
+mod sender;
+mod wakers;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_core::Stream;
+use offspring_platform as platform;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use self::link::Link;
+pub use self::receiver::Receiver;
+pub use self::sender::Sender;
+use crate::error::{Error, ErrorKind, Result};
+use crate::transport::{Local, Memory, Transport};
+use crate::wire::Body;
+use crate::{Config, Name};
+
+/// Two-way, typed messages with one other process.
+///
+/// Sends messages of type `Tx` and receives messages of type `Rx`, both at any time. `Tx` may be unsized: a
+/// `Connection<str, String>` sends `&str` and receives `String`, and nothing is cloned to be sent. The other side's
+/// types mirror these.
+///
+/// There is no task and no thread behind a connection: bytes move when one of its methods is polled. Whatever was
+/// sent or received in part when a future is dropped stays in the connection, so every method can be used in
+/// `tokio::select!` or under a timeout.
+///
+/// Dropping a connection says goodbye without waiting; [`close`](Self::close) waits until the other side has taken
+/// every message. When a thread panics no goodbye is said, and the other side sees
+/// [`ErrorKind::Disconnected`].
+///
+/// # Panics
+///
+/// Methods that wait need a tokio runtime with I/O and time enabled, as `#[tokio::main]` makes it.
+///
+/// # Examples
+///
+/// ```
+/// use offspring::Connection;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> offspring::Result<()> {
+/// // Two ends in one process; see `Command`, `Parent`, `connect` and `Listener` for two processes.
+/// let (mut asking, mut answering) = Connection::<str, u32, _>::memory::<u32, String>();
+///
+/// tokio::spawn(async move {
+///     while let Some(question) = answering.recv().await? {
+///         answering.send(&(question.len() as u32)).await?;
+///     }
+///     Ok::<(), offspring::Error>(())
+/// });
+///
+/// asking.send("how long is this?").await?;
+/// assert_eq!(asking.recv().await?, Some(17));
+/// asking.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Connection<Tx: ?Sized, Rx, T: Transport = Local> {
+    sender: Sender<Tx, T>,
+    receiver: Receiver<Rx, T>,
+}
+
+impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
+    /// Connects to the program of the same user that listens on `name`.
+    ///
+    /// The server's user is checked before the first byte is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if nobody listens, [`ErrorKind::Refused`] if the server belongs to another user,
+    /// [`ErrorKind::Timeout`] if it does not accept within
+    /// [`Config::connect_timeout`](crate::Config::connect_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the half-made connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Connection, Listener, Name};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let name = Name::unique()?; // a real daemon has a fixed one: Name::new("my-app")
+    /// let mut listener = Listener::bind(&name)?;
+    /// tokio::spawn(async move {
+    ///     let mut client = listener.accept::<str, String>().await?;
+    ///     while let Some(name) = client.recv().await? {
+    ///         client.send(&format!("Hello {name}")).await?;
+    ///     }
+    ///     Ok::<(), offspring::Error>(())
+    /// });
+    ///
+    /// let mut server = Connection::<str, String>::connect(&name).await?;
+    /// server.send("Ada").await?;
+    /// assert_eq!(server.recv().await?.as_deref(), Some("Hello Ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(name: &Name) -> Result<Self> {
+        Self::connect_with(name, Config::new()).await
+    }
+
+    /// Like [`connect`](Self::connect), with limits and deadlines of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the half-made connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Config, Connection, ErrorKind, Name};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let config = Config::new().protocol("my-app", 1);
+    /// let nobody = Name::unique()?;
+    /// let error = Connection::<str, String>::connect_with(&nobody, config).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect_with(name: &Name, config: Config) -> Result<Self> {
+        let deadline = Instant::now() + config.connect_timeout;
+        let stream = platform::Stream::connect(name.as_platform(), deadline)
+            .await
+            .map_err(|error| Error::io(format!("connect to {name:?}"), error))?;
+        Ok(Self::open(
+            Local(stream),
+            config,
+            format!("server {name:?}"),
+            HANDSHAKE_TIMEOUT,
+        ))
+    }
+}
+
+impl<Tx: ?Sized, Rx> Connection<Tx, Rx, Memory> {
+    /// Creates two connections that are joined within this process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// let (left, right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// # let _ = (left, right);
+    /// ```
+    pub fn memory<PeerTx: ?Sized, PeerRx>() -> (Self, Connection<PeerTx, PeerRx, Memory>) {
+        let (left, right) = Memory::pair();
+        (Self::new(left), Connection::new(right))
+    }
+}
+
+impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
+    /// Speaks over a transport that is already connected.
+    ///
+    /// # Examples
+    ///
+    /// See [`Transport`].
+    ///
+    /// ```
+    /// use offspring::{Connection, transport::Memory};
+    /// let (left, right) = Memory::pair();
+    /// let left = Connection::<str, String, _>::new(left);
+    /// # let _ = (left, right);
+    /// ```
+    pub fn new(transport: T) -> Self {
+        Self::with_config(transport, Config::new())
+    }
+
+    /// Like [`new`](Self::new), with limits and deadlines of one's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Config, Connection, transport::Memory};
+    /// let (left, right) = Memory::pair();
+    /// let left = Connection::<str, String, _>::with_config(left, Config::new().max_message(1024));
+    /// # let _ = (left, right);
+    /// ```
+    pub fn with_config(transport: T, config: Config) -> Self {
+        Self::open(
+            transport,
+            config,
+            "the other side".to_owned(),
+            HANDSHAKE_TIMEOUT,
+        )
+    }
+
+    /// Opens a connection to `peer`, named in words for error texts.
+    pub(crate) fn open(transport: T, config: Config, peer: String, handshake: Duration) -> Self {
+        let handshake = config.handshake_timeout.unwrap_or(handshake);
+        let link = Arc::new(Link::new(transport, config, peer));
+        let receiver = Receiver::new(Arc::clone(&link), handshake);
+        Self {
+            sender: Sender::new(link),
+            receiver,
+        }
+    }
+
+    /// Splits the connection into its two halves, to be used by different tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// let (left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// let (sender, receiver) = left.split();
+    /// # let _ = (sender, receiver);
+    /// ```
+    pub fn split(self) -> (Sender<Tx, T>, Receiver<Rx, T>) {
+        (self.sender, self.receiver)
+    }
+
+    /// Another [`Sender`] of this connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// let (left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// let sender = left.sender();
+    /// # let _ = sender;
+    /// ```
+    pub fn sender(&self) -> Sender<Tx, T> {
+        self.sender.clone()
+    }
+
+    pub(crate) fn receiver_mut(&mut self) -> &mut Receiver<Rx, T> {
+        &mut self.receiver
+    }
+
+    /// Waits until everything that was fed has been taken by the operating system. See [`Sender::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::flush`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the messages leave whole with the next call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.feed("one").await?;
+    /// left.flush().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn flush(&self) -> Result<()> {
+        self.sender.flush().await
+    }
+
+    /// Waits until the other side has said hello. See [`Receiver::ready`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::ready`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (mut left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.ready().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ready(&mut self) -> Result<()> {
+        self.receiver.ready().await
+    }
+
+    /// The version of the application's protocol that both sides use, once the other side's hello has arrived.
+    ///
+    /// `None` before that (see [`ready`](Self::ready)) and if no [`Config::protocol`](crate::Config::protocol) was named.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Config, Connection, transport::Memory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (old, new) = Memory::pair();
+    /// let config = Config::new().protocol("spell-checker", 2);
+    /// let _old = Connection::<(), (), _>::with_config(old, config);
+    /// let config = Config::new().protocol_versions("spell-checker", 1..=3);
+    /// let mut new = Connection::<(), (), _>::with_config(new, config);
+    /// new.ready().await?;
+    /// assert_eq!(new.protocol_version(), Some(2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn protocol_version(&self) -> Option<u32> {
+        self.receiver.inbox().agreement()?.protocol_version()
+    }
+
+    /// Receives one message without copying it. See [`Receiver::recv_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_with`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no message was taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, (), _>::memory::<(), String>();
+    /// left.send("borrowed").await?;
+    /// let length = right.recv_with(|message| message.decode::<&str>().map(str::len)).await?;
+    /// assert_eq!(length.transpose()?, Some(8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recv_with<R>(&mut self, read: impl FnOnce(Body<'_>) -> R) -> Result<Option<R>> {
+        self.receiver.recv_with(read).await
+    }
+
+    /// Says goodbye: no message follows. See [`Sender::disconnect`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.disconnect();
+    /// assert_eq!(right.recv().await?, None);
+    /// right.send(&5).await?; // the other direction is still open
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn disconnect(&self) {
+        self.sender.disconnect();
+    }
+
+    /// Says goodbye and waits until the other side's program has taken every message.
+    ///
+    /// `Ok` means that every message which was sent came out of a `recv` on the other side. Messages of the other
+    /// side that have not been received yet can still be received afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Disconnected`] if the other side ended before it took every message, or is closing too and has
+    /// not taken them; [`ErrorKind::Timeout`] if it did neither within
+    /// [`Config::close_timeout`](crate::Config::close_timeout). The text says how many messages were taken.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped the goodbye is said all the same; `close` may be called again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (mut left, mut right) = Connection::<str, (), _>::memory::<(), String>();
+    /// tokio::spawn(async move {
+    ///     while let Some(line) = right.recv().await? {
+    ///         println!("{line}");
+    ///     }
+    ///     Ok::<(), offspring::Error>(())
+    /// });
+    /// left.send("the last words").await?;
+    /// left.close().await?; // they were taken
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&mut self) -> Result<()> {
+        let link = self.sender.link();
+        link.push_goodbye();
+        link.push_out();
+        let (sent, limit) = (link.messages(), link.config().close_timeout);
+        let closed = std::future::poll_fn(|cx| self.receiver.poll_close(cx, sent));
+        match timeout(limit, closed).await {
+            Ok(result) => result,
+            Err(_) => Err(self.receiver.not_taken(ErrorKind::Timeout, sent)),
+        }
+    }
+
+    /// Ends the connection without a goodbye, as a crash would.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Connection, ErrorKind};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.abort();
+    /// assert_eq!(right.recv().await.unwrap_err().kind(), ErrorKind::Disconnected);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn abort(self) {
+        self.sender.link().forgo_goodbye();
+    }
+}
+
+impl<Tx: Serialize + ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
+    /// Sends one message. See [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the message arrives whole or not at all. Messages sent later are not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.send("Hello").await?;
+    /// assert_eq!(right.recv().await?.as_deref(), Some("Hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn send(&self, message: &Tx) -> Result<()> {
+        self.sender.send(message).await
+    }
+
+    /// Encodes one message without writing it. See [`Sender::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::feed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not fed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.feed("one").await?;
+    /// left.feed("two").await?;
+    /// left.flush().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn feed(&self, message: &Tx) -> Result<()> {
+        self.sender.feed(message).await
+    }
+
+    /// Sends one message if that needs no waiting. See [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::try_send`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, _right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.try_send("Hello")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_send(&self, message: &Tx) -> Result<()> {
+        self.sender.try_send(message)
+    }
+}
+
+impl<Tx: ?Sized, Rx: DeserializeOwned, T: Transport> Connection<Tx, Rx, T> {
+    /// Receives the next message; `Ok(None)` after the other side's goodbye. See [`Receiver::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no message was taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.send("Hello").await?;
+    /// assert_eq!(right.recv().await?.as_deref(), Some("Hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recv(&mut self) -> Result<Option<Rx>> {
+        self.receiver.recv().await
+    }
+
+    /// Receives a message that is already there. See [`Receiver::try_recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::try_recv`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::Connection;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let (left, mut right) = Connection::<str, u32, _>::memory::<u32, String>();
+    /// left.send("Hello").await?;
+    /// assert_eq!(right.try_recv()?.as_deref(), Some("Hello"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_recv(&mut self) -> Result<Option<Rx>> {
+        self.receiver.try_recv()
+    }
+}
+
+impl<Tx: ?Sized, Rx: DeserializeOwned, T: Transport> Stream for Connection<Tx, Rx, T> {
+    type Item = Result<Rx>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Rx>>> {
+        Pin::new(&mut self.receiver).poll_next(cx)
+    }
+}
+
+/// Locks, also after a panic elsewhere: nothing here is left half-changed by one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a program that is already running may take to say hello.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);

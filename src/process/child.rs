@@ -1,0 +1,698 @@
+//! [`Child`]: the parent's handle on a child.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::process::ExitStatus;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncReadExt;
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::timeout;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::process::{Event, Process};
+use crate::wire::Body;
+use crate::{Connection, Sender};
+
+/// A child process and the connection to it. Made by [`Command::spawn`](crate::Command::spawn) and
+/// [`fork`](crate::fork).
+///
+/// Messages can be sent at once; they wait until the child takes them. After the process has ended, everything that it
+/// had sent can still be received, and `recv` then ends at once, even if a grandchild still holds the connection open.
+///
+/// Also a [`Stream`] of the child's messages.
+///
+/// Dropping a `Child` says goodbye and lets the process finish, unless
+/// [`Command::kill_on_drop`](crate::Command::kill_on_drop) was set; it is reaped when it ends.
+///
+/// # Examples
+///
+/// ```
+/// use offspring::{Command, Event, Parent};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> offspring::Result<()> {
+/// if let Ok(mut parent) = Parent::<u64, u64>::attach() {
+///     while let Some(number) = parent.recv().await? {
+///         parent.send(&(number * number)).await?;
+///     }
+///     return parent.close().await;
+/// }
+///
+/// let mut child = Command::current_exe()?.spawn::<u64, u64>()?;
+/// for number in 1..=3 {
+///     child.send(&number).await?;
+/// }
+/// child.disconnect(); // there are no more numbers
+///
+/// let mut events = Vec::new();
+/// while let Some(event) = child.event().await? {
+///     events.push(event);
+/// }
+/// assert_eq!(events[..4], [Event::Message(1), Event::Message(4), Event::Message(9), Event::Disconnect]);
+/// assert!(matches!(events[4], Event::Exit(status) if status.success()));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Child<Tx: ?Sized, Rx> {
+    connection: Connection<Tx, Rx>,
+    process: Process,
+    stage: Stage,
+    /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).
+    pub stdin: Option<ChildStdin>,
+    /// The reading end of the child's standard output, if that is piped.
+    pub stdout: Option<ChildStdout>,
+    /// The reading end of the child's standard error, if that is piped.
+    pub stderr: Option<ChildStderr>,
+}
+
+/// Which events are still to come.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Messages,
+    Disconnect,
+    Exit,
+    Nothing,
+}
+
+impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
+    pub(super) fn new(connection: Connection<Tx, Rx>, process: Process) -> Self {
+        let (stdin, stdout, stderr) = (None, None, None);
+        Self {
+            connection,
+            process,
+            stage: Stage::Messages,
+            stdin,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// The id that the system gave the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// let child = Command::current_exe()?.spawn::<str, String>()?;
+    /// assert_ne!(child.id(), std::process::id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until the child has attached, and checks that both sides fit together.
+    ///
+    /// Not needed before sending or receiving. It tells a child that works from one that never will: if the child does
+    /// not attach in time, says something else than hello, or does not fit, it is ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExitedEarly`] at once if the child ended first, with its exit status;
+    /// [`ErrorKind::Timeout`] if it did not attach within
+    /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (30 seconds unless set), as a program does that
+    /// never calls [`Parent::attach`](crate::Parent::attach); [`ErrorKind::Protocol`] if it writes something else to the
+    /// channel; [`ErrorKind::Incompatible`]. The text has the last lines of the child's standard error if that is
+    /// [piped](crate::Stdio::piped).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Command, ErrorKind};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let program = if cfg!(windows) { "hostname" } else { "true" }; // does not attach
+    /// let error = Command::new(program).spawn::<str, String>()?.ready().await.unwrap_err();
+    /// assert!(matches!(error.kind(), ErrorKind::ExitedEarly { status } if status.success()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ready(&mut self) -> Result<()> {
+        match poll_fn(|cx| self.poll_ready(cx)).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed_to_start(error).await),
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let receiver = self.connection.receiver_mut();
+        if let Poll::Ready(result) = receiver.poll_ready(cx) {
+            return Poll::Ready(result);
+        }
+        ready!(self.process.poll_wait(cx))?;
+        Poll::Ready(receiver.ready_at_last())
+    }
+
+    #[cold]
+    async fn failed_to_start(&mut self, error: Error) -> Error {
+        let name = self.process.name.clone();
+        let early = match error.kind() {
+            // The end of the channel is often seen a moment before the end of the process.
+            ErrorKind::Disconnected | ErrorKind::Truncated => {
+                timeout(EXIT_FOLLOWS, self.process.wait())
+                    .await
+                    .ok()
+                    .and_then(Result::ok)
+            }
+            _ => None,
+        };
+        let error = match early {
+            Some(status) => Error::new(
+                ErrorKind::ExitedEarly { status },
+                format!("start {name}: it ended before it attached: {status}"),
+            ),
+            None => {
+                // Not a child that could be talked to. What goes wrong here is less telling than `error`.
+                let _ = self.process.kill().await;
+                error
+            }
+        };
+        match self.stderr_tail().await {
+            tail if tail.is_empty() => error,
+            tail => error.and_then_text(format_args!("; its standard error ends with {tail:?}")),
+        }
+    }
+
+    /// What the child wrote last to its standard error, as far as it is there.
+    async fn stderr_tail(&mut self) -> String {
+        let mut tail = Vec::new();
+        if let Some(stderr) = &mut self.stderr {
+            let read_all = async {
+                let mut chunk = [0; STDERR_TAIL];
+                while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
+                    tail.extend_from_slice(&chunk[..count]);
+                    let excess = tail.len().saturating_sub(STDERR_TAIL);
+                    tail.drain(..excess);
+                }
+            };
+            // A grandchild may hold the other end open for ever.
+            let _ = timeout(STDERR_IS_THERE, read_all).await;
+        }
+        String::from_utf8_lossy(&tail).trim_end().to_owned()
+    }
+
+    /// Another [`Sender`] to the child, for other tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { while let Some(text) = parent.recv().await? { parent.send(&text).await? } return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// let sender = child.sender();
+    /// tokio::spawn(async move { sender.send("from another task").await });
+    /// assert_eq!(child.recv().await?.as_deref(), Some("from another task"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sender(&self) -> Sender<Tx> {
+        self.connection.sender()
+    }
+
+    /// Waits until everything that was fed has been taken by the operating system. See [`Sender::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::flush`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the messages leave whole with the next call.
+    ///
+    /// # Examples
+    ///
+    /// See [`feed`](Self::feed).
+    pub async fn flush(&self) -> Result<()> {
+        self.connection.flush().await
+    }
+
+    /// The version of the application's protocol in use. See [`Connection::protocol_version`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Config, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let config = Config::new().protocol("my-app worker", 1);
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach_with(config.clone()) { parent.recv().await?; return Ok(()) }
+    /// let mut child = Command::current_exe()?.config(config).spawn::<str, String>()?;
+    /// child.ready().await?;
+    /// assert_eq!(child.protocol_version(), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn protocol_version(&self) -> Option<u32> {
+        self.connection.protocol_version()
+    }
+
+    /// Says goodbye: no message to the child follows. Its `recv` ends with `Ok(None)`; it can go on sending.
+    ///
+    /// # Examples
+    ///
+    /// See [`Child`].
+    pub fn disconnect(&self) {
+        self.connection.disconnect();
+    }
+
+    /// Says goodbye and waits until the child's program has taken every message. See [`Connection::close`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::close`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped the goodbye is said all the same; `close` may be called again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { while parent.recv().await?.is_some() {} return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// child.send("the last job").await?;
+    /// child.close().await?; // the child has it
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&mut self) -> Result<()> {
+        self.connection.close().await
+    }
+
+    /// Receives one message without copying it. See [`Receiver::recv_with`](crate::Receiver::recv_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), except that the message is decoded by `read`.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no message was taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { while let Some(text) = parent.recv().await? { parent.send(&text).await? } return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// child.send("borrowed").await?;
+    /// let length = child.recv_with(|message| message.decode::<&str>().map(str::len)).await?;
+    /// assert_eq!(length.transpose()?, Some(8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recv_with<R>(&mut self, read: impl FnOnce(Body<'_>) -> R) -> Result<Option<R>> {
+        let mut read = Some(read);
+        poll_fn(|cx| self.poll_recv_with(cx, &mut read)).await
+    }
+
+    fn poll_recv_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Poll<Result<Option<R>>> {
+        let receiver = self.connection.receiver_mut();
+        if let Poll::Ready(result) = receiver.poll_recv_with(cx, read) {
+            return Poll::Ready(result);
+        }
+        ready!(self.process.poll_wait(cx))?;
+        Poll::Ready(receiver.recv_last_with(read))
+    }
+
+    /// Waits until the process has ended.
+    ///
+    /// Says goodbye first and closes the child's piped stdin, as std does, so that a child which works until its parent
+    /// has no more to say can finish. What the child sends meanwhile can be received afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::wait`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped nothing is lost; the status can be asked for again and again.
+    ///
+    /// # Examples
+    ///
+    /// See [`Command`](crate::Command).
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        self.disconnect();
+        drop(self.stdin.take());
+        self.exit().await
+    }
+
+    /// Waits for the exit, and reads aside what the child sends, for it may wait for room.
+    async fn exit(&mut self) -> Result<ExitStatus> {
+        poll_fn(|cx| {
+            self.connection.receiver_mut().poll_read_ahead(cx);
+            self.process.poll_wait(cx)
+        })
+        .await
+    }
+
+    /// The exit status, if the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// assert_eq!(child.try_wait()?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.try_wait()
+    }
+
+    /// Ends the child: says goodbye, waits for `grace`, terminates it, waits for `grace` again, kills it.
+    ///
+    /// What the child sent before it ended can still be received afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::wait`] and [`Process::kill`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the steps that were taken stay taken; `stop` may be called again.
+    ///
+    /// # Platform notes
+    ///
+    /// Windows has no request to terminate that every program understands: there the child is ended after the first
+    /// `grace`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// use std::time::Duration;
+    ///
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// let status = child.stop(Duration::from_secs(5)).await?;
+    /// assert!(status.success()); // this one leaves when its parent says goodbye
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stop(&mut self, grace: Duration) -> Result<ExitStatus> {
+        if let Ok(result) = timeout(grace, self.wait()).await {
+            return result;
+        }
+        self.process.terminate()?;
+        if let Ok(result) = timeout(grace, self.exit()).await {
+            return result;
+        }
+        self.process.kill().await
+    }
+
+    /// Ends the process at once, with its descendants if [`Command::kill_tree`](crate::Command::kill_tree) was set, and
+    /// waits until it has ended.
+    ///
+    /// What the child sent before can still be received afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::kill`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped the process is ended all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// assert!(!child.kill().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn kill(&mut self) -> Result<ExitStatus> {
+        self.process.kill().await
+    }
+
+    /// Takes the child apart, so that its parts can be used by different tasks. Take the standard streams out first.
+    ///
+    /// The connection alone does not know when the process has ended: while a grandchild holds the channel open, its
+    /// `recv` goes on waiting.
+    ///
+    /// # Examples
+    ///
+    /// See [`Process`].
+    pub fn into_parts(self) -> (Connection<Tx, Rx>, Process) {
+        (self.connection, self.process)
+    }
+}
+
+impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
+    /// Sends one message to the child. See [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the message arrives whole or not at all. Messages sent later are not affected.
+    ///
+    /// # Examples
+    ///
+    /// See [`Child`].
+    pub async fn send(&self, message: &Tx) -> Result<()> {
+        self.connection.send(message).await
+    }
+
+    /// Encodes one message without writing it. See [`Sender::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::feed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not fed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { while let Some(text) = parent.recv().await? { parent.send(&text).await? } return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// child.feed("one").await?;
+    /// child.feed("two").await?;
+    /// child.flush().await?; // one write for both
+    /// assert_eq!(child.recv().await?.as_deref(), Some("one"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn feed(&self, message: &Tx) -> Result<()> {
+        self.connection.feed(message).await
+    }
+
+    /// Sends one message if that needs no waiting. See [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::try_send`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// let child = Command::current_exe()?.spawn::<str, String>()?;
+    /// child.try_send("Hello Child")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_send(&self, message: &Tx) -> Result<()> {
+        self.connection.try_send(message)
+    }
+}
+
+impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
+    /// Receives the child's next message; `Ok(None)` after its goodbye.
+    ///
+    /// When the process has ended, this gives everything that it had sent and then ends at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`](crate::Receiver::recv). A child that ended without a goodbye is
+    /// [`ErrorKind::Disconnected`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no message was taken.
+    ///
+    /// # Examples
+    ///
+    /// See [`Command`](crate::Command).
+    pub async fn recv(&mut self) -> Result<Option<Rx>> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Rx>>> {
+        let received = ready!(self.poll_recv_with(cx, &mut Some(|body: Body<'_>| body.decode())));
+        Poll::Ready(received.and_then(|decoded| {
+            decoded
+                .transpose()
+                .map_err(|error| self.connection.receiver_mut().at_peer(error))
+        }))
+    }
+
+    /// Receives a message that is already there. See [`Receiver::try_recv`](crate::Receiver::try_recv).
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::try_recv`](crate::Receiver::try_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use offspring::{Command, ErrorKind, Parent};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// # if let Ok(mut parent) = Parent::<str, String>::attach() { parent.recv().await?; return Ok(()) }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// assert_eq!(child.try_recv().unwrap_err().kind(), ErrorKind::Empty);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_recv(&mut self) -> Result<Option<Rx>> {
+        self.connection.try_recv()
+    }
+
+    /// Waits for the next thing that happens to the child: messages, then [`Event::Disconnect`], then
+    /// [`Event::Exit`], then `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), except that a child which ended without a goodbye is no error here: its exit status
+    /// tells more. An error takes nothing away from the order of events: go on calling to get the rest.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no event was taken.
+    ///
+    /// # Examples
+    ///
+    /// See [`Child`].
+    pub async fn event(&mut self) -> Result<Option<Event<Rx>>> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event<Rx>>>> {
+        let (next, result) = match self.stage {
+            Stage::Messages => {
+                let read = &mut Some(|body: Body<'_>| body.decode());
+                match ready!(self.poll_recv_with(cx, read)) {
+                    Ok(Some(Ok(message))) => (Stage::Messages, Ok(Some(Event::Message(message)))),
+                    Ok(Some(Err(error))) => (
+                        Stage::Messages,
+                        Err(self.connection.receiver_mut().at_peer(error)),
+                    ),
+                    Ok(None) => (Stage::Exit, Ok(Some(Event::Disconnect))),
+                    Err(error) if error.kind() == ErrorKind::Disconnected => {
+                        (Stage::Exit, Ok(Some(Event::Disconnect)))
+                    }
+                    Err(error) => (Stage::Disconnect, Err(error)),
+                }
+            }
+            Stage::Disconnect => (Stage::Exit, Ok(Some(Event::Disconnect))),
+            Stage::Exit => {
+                // The child may still write to a channel that nobody reads from.
+                self.connection.receiver_mut().poll_read_ahead(cx);
+                let status = ready!(self.process.poll_wait(cx));
+                (
+                    Stage::Nothing,
+                    status.map(|status| Some(Event::Exit(status))),
+                )
+            }
+            Stage::Nothing => (Stage::Nothing, Ok(None)),
+        };
+        self.stage = next;
+        Poll::Ready(result)
+    }
+}
+
+impl<Tx: ?Sized, Rx: DeserializeOwned> Stream for Child<Tx, Rx> {
+    type Item = Result<Rx>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Rx>>> {
+        match self.stage {
+            Stage::Messages => {}
+            _ => return Poll::Ready(None),
+        }
+        let read = &mut Some(|body: Body<'_>| body.decode());
+        let item = match ready!(self.poll_recv_with(cx, read)) {
+            Ok(Some(decoded)) => {
+                Some(decoded.map_err(|error| self.connection.receiver_mut().at_peer(error)))
+            }
+            Ok(None) => {
+                self.stage = Stage::Disconnect;
+                None
+            }
+            Err(error) => {
+                self.stage = Stage::Disconnect;
+                Some(Err(error))
+            }
+        };
+        Poll::Ready(item)
+    }
+}
+
+impl<Tx: ?Sized, Rx> fmt::Debug for Child<Tx, Rx> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child")
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long after the end of the channel the exit of the process is waited for.
+const EXIT_FOLLOWS: Duration = Duration::from_secs(1);
+
+/// How long the standard error of a process that has ended may take to be read.
+const STDERR_IS_THERE: Duration = Duration::from_millis(200);
+
+/// How many bytes of the standard error go into an error text.
+const STDERR_TAIL: usize = 2048;

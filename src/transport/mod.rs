@@ -1,0 +1,64 @@
+//! What carries the bytes of a connection.
+//!
+//! [`Local`] is the one that programs on the same machine use: a Unix domain socket or a Windows named pipe, chosen
+//! when the program is built. [`Memory`] joins two ends within one process, for tests. Anything else that carries
+//! bytes in order both ways (TCP, TLS, the pipes of an `ssh` process) can implement [`Transport`] or be wrapped in
+//! [`Halves`].
+
+mod halves;
+mod local;
+mod memory;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::halves::Halves;
+pub use self::local::Local;
+pub use self::memory::Memory;
+
+/// An ordered, reliable stream of bytes in both directions.
+///
+/// It needs no half-close (named pipes have none): the end of the messages is a message of ours. It should not
+/// report a write as done before the bytes are out of this process's hands; if it buffers, `poll_flush` must pass the
+/// bytes on, and is called after every batch.
+///
+/// # Examples
+///
+/// A connection over TCP:
+///
+/// ```
+/// use offspring::{Connection, transport::Transport};
+/// use tokio::net::{TcpListener, TcpStream, tcp::{OwnedReadHalf, OwnedWriteHalf}};
+///
+/// struct Tcp(TcpStream);
+///
+/// impl Transport for Tcp {
+///     type ReadHalf = OwnedReadHalf;
+///     type WriteHalf = OwnedWriteHalf;
+///
+///     fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+///         self.0.into_split()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let client = TcpStream::connect(listener.local_addr()?).await?;
+/// let (server, _) = listener.accept().await?;
+///
+/// let client = Connection::<str, String, _>::new(Tcp(client));
+/// let mut server = Connection::<str, String, _>::new(Tcp(server));
+/// client.send("over TCP").await?;
+/// assert_eq!(server.recv().await?.as_deref(), Some("over TCP"));
+/// # Ok(())
+/// # }
+/// ```
+pub trait Transport: Send + 'static {
+    /// The incoming direction.
+    type ReadHalf: AsyncRead + Send + Unpin + 'static;
+    /// The outgoing direction.
+    type WriteHalf: AsyncWrite + Send + Unpin + 'static;
+
+    /// Splits the stream into its two directions. It closes when both are dropped.
+    fn into_split(self) -> (Self::ReadHalf, Self::WriteHalf);
+}
