@@ -306,10 +306,12 @@ impl<M, T: Transport> Receiver<M, T> {
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>, sent: u64) -> Poll<Result<()>> {
         loop {
             self.look_ahead()?;
-            if self.peer.taken >= sent && self.link.waiting_bytes() == 0 {
+            let enough = self.peer.taken >= sent;
+            // Ready also if the other side is gone: then nobody waits for what is left to write.
+            if enough && self.link.poll_flush(self.link.encoded()).is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            if self.peer.answered {
+            if self.peer.answered && !enough {
                 return Poll::Ready(Err(self.not_taken(ErrorKind::Disconnected, sent)));
             }
             if self.inbox.buffered() >= self.link.config().read_ahead {
@@ -317,7 +319,7 @@ impl<M, T: Transport> Receiver<M, T> {
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(()) => {}
-                Err(_) if self.peer.taken >= sent => return Poll::Ready(Ok(())),
+                Err(_) if enough => return Poll::Ready(Ok(())),
                 Err(error) => {
                     let error = self.not_taken(error.kind(), sent).with_source(error);
                     return Poll::Ready(Err(error));
