@@ -11,7 +11,7 @@
 //!
 //! | item | duty |
 //! |---|---|
-//! | `Stream`, `ReadHalf`, `WriteHalf` | see [`stream`](mod@crate::Stream): bytes both ways, nothing lost at cancellation or at the peer's exit |
+//! | `Stream`, `ReadHalf`, `WriteHalf` | bytes both ways, nothing lost at cancellation or at the peer's exit |
 //! | `Listener` | one owner per name, same user only, survives exhaustion |
 //! | `Process` | exit status without zombies, signals that cannot hit a stranger |
 //! | `spawn` | the channel in the child's stdin slot, nothing inherited by siblings, cost independent of the parent's size |

@@ -1,0 +1,164 @@
+//! A descriptor that becomes readable when a process ends.
+//!
+//! | system | what it is |
+//! |---|---|
+//! | Linux 5.3 and later | a pidfd, which also signals exactly this process and no later one with the same id |
+//! | macOS, BSD | a kqueue that waits for the exit of the process |
+//! | elsewhere, or where a sandbox forbids pidfds | a pipe, closed by a thread that waits for the child |
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+
+use super::descriptor::{pipe, retry};
+
+#[derive(Clone, Debug)]
+pub(super) struct ExitFd {
+    /// Shared, so that a registration with a runtime that has ended can be made again with another.
+    fd: Arc<OwnedFd>,
+    is_pidfd: bool,
+}
+
+impl ExitFd {
+    /// For a child of ours that nobody has reaped.
+    pub(super) fn of_child(pid: Pid) -> io::Result<Self> {
+        match native(pid) {
+            Ok(exit) => Ok(exit),
+            // The system reaped it already, because the program ignores SIGCHLD, or it is a zombie (macOS).
+            Err(Errno::SRCH) => Self::of_thread(|| {}),
+            Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::INVAL) => {
+                Self::of_thread(move || wait_for_exit(pid))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// For a process that is not our child. `None`: there is no such process; an error: this system cannot tell.
+    pub(super) fn of_process(pid: Pid) -> io::Result<Option<Self>> {
+        match native(pid) {
+            Ok(exit) => Ok(Some(exit)),
+            Err(Errno::SRCH) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn of_thread(wait: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (read, write) = pipe()?;
+        std::thread::Builder::new()
+            .name("offspring-exit".into())
+            .spawn(move || {
+                wait();
+                drop(write);
+            })?;
+        Ok(Self {
+            fd: Arc::new(read),
+            is_pidfd: false,
+        })
+    }
+
+    /// Signals the process through the descriptor; `None` if it is not of that kind.
+    pub(super) fn signal(&self, signal: Signal) -> Option<rustix::io::Result<()>> {
+        self.is_pidfd.then(|| signal_through(&self.fd, signal))
+    }
+
+    /// The pidfd, for `waitid`.
+    #[cfg(target_os = "linux")]
+    pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.is_pidfd.then(|| self.fd.as_fd())
+    }
+
+    pub(super) fn shared(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.fd)
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// Blocks this thread until the process has ended.
+    pub(super) fn block(&self) -> io::Result<()> {
+        let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
+        retry(|| poll(&mut fds, None))?;
+        Ok(())
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    Ok(ExitFd {
+        fd: Arc::new(pidfd_open(pid, PidfdFlags::empty())?),
+        is_pidfd: true,
+    })
+}
+
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+))]
+fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
+    use rustix::event::kqueue::{Event, EventFilter, EventFlags, ProcessEvents, kevent, kqueue};
+
+    let queue = kqueue()?;
+    // A child of `fork` does not inherit it, and this is for one that `posix_spawn` starts.
+    super::descriptor::close_on_exec(&queue).map_err(|_| Errno::BADF)?;
+    let filter = EventFilter::Proc {
+        pid,
+        flags: ProcessEvents::EXIT,
+    };
+    let exit = Event::new(filter, EventFlags::ADD, std::ptr::null_mut());
+    let mut none: [Event; 0] = [];
+    // SAFETY: the event names a process, not a descriptor, so no descriptor can be closed behind its back.
+    unsafe { kevent(&queue, &[exit], &mut none, Some(std::time::Duration::ZERO)) }?;
+    Ok(ExitFd {
+        fd: Arc::new(queue),
+        is_pidfd: false,
+    })
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+)))]
+fn native(_: Pid) -> rustix::io::Result<ExitFd> {
+    Err(Errno::NOSYS)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn signal_through(pidfd: &OwnedFd, signal: Signal) -> rustix::io::Result<()> {
+    rustix::process::pidfd_send_signal(pidfd, signal)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn signal_through(_: &OwnedFd, _: Signal) -> rustix::io::Result<()> {
+    Err(Errno::NOSYS)
+}
+
+/// Blocks until the child has ended, and leaves it to be reaped.
+#[cfg(not(target_os = "openbsd"))]
+fn wait_for_exit(pid: Pid) {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    // ECHILD, the only error, means that it is gone as well.
+    let _ = retry(|| {
+        waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        )
+    });
+}
+
+/// Never used: `kqueue` does not fail with the errors that lead here.
+#[cfg(target_os = "openbsd")]
+fn wait_for_exit(_: Pid) {}

@@ -1,0 +1,116 @@
+//! Ends this process a while after its parent has died.
+//!
+//! A child that reads its channel learns of that there; this is for one that is too busy to read. Not
+//! `PR_SET_PDEATHSIG`: that follows the *thread* that started the child, and a pool's thread ends sooner.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, getppid};
+
+use super::descriptor::retry;
+use super::exit::ExitFd;
+
+/// Starts to watch the parent.
+///
+/// # Errors
+///
+/// If no thread can be started.
+pub(super) fn watch(parent: u32, grace: Duration, channel: &OwnedFd) -> io::Result<()> {
+    let Some(parent) = i32::try_from(parent).ok().and_then(Pid::from_raw) else {
+        return Ok(());
+    };
+    let Some(watch) = find(parent, channel) else {
+        // Not to be watched from here, for example out of another pid namespace: the channel's end has to do.
+        return Ok(());
+    };
+    std::thread::Builder::new()
+        .name("offspring-orphan".into())
+        .spawn(move || {
+            match watch {
+                Watch::Dead => {}
+                Watch::Exit(exit) => {
+                    if exit.block().is_err() {
+                        return;
+                    }
+                }
+                Watch::Adoption => {
+                    while getppid() == Some(parent) {
+                        std::thread::sleep(Duration::from_millis(200));
+                    }
+                }
+            }
+            std::thread::sleep(grace);
+            // SAFETY: takes an integer and does not return. `exit` would run the handlers of a program that is busy
+            // in other threads, and they may never end.
+            unsafe { libc::_exit(1) }
+        })?;
+    Ok(())
+}
+
+/// How the death of the parent shows.
+enum Watch {
+    Dead,
+    Exit(ExitFd),
+    /// By having another parent (only where nothing better is to be had).
+    Adoption,
+}
+
+fn find(parent: Pid, channel: &OwnedFd) -> Option<Watch> {
+    if !is_same_namespace(parent, channel) {
+        return None;
+    }
+    let exit = ExitFd::of_process(parent);
+    // Now, after the process was looked up by its id: is the parent alive, and the id therefore still its own?
+    // Either it is our parent by blood, or its end of the channel, which nobody else has, is still open.
+    let is_our_parent = getppid() == Some(parent);
+    match exit {
+        Ok(Some(exit)) if is_our_parent || !is_closed(channel) => Some(Watch::Exit(exit)),
+        Ok(_) if is_our_parent || !is_closed(channel) => None,
+        Ok(_) => Some(Watch::Dead),
+        Err(_) if is_our_parent => Some(Watch::Adoption),
+        Err(_) => None,
+    }
+}
+
+/// Whether the other end of the channel is closed, whatever is still in it.
+fn is_closed(channel: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(channel, PollFlags::empty())];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let _ = retry(|| poll(&mut fds, Some(&now)));
+    fds[0].revents().contains(PollFlags::HUP)
+}
+
+/// Whether the parent's idea of its id is ours too: in another pid namespace the number means another process.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_same_namespace(parent: Pid, channel: &OwnedFd) -> bool {
+    // The parent opened both ends, so the socket tells its id, translated for us. 0 would be "not in your
+    // namespace"; rustix's type cannot hold that, so this goes through libc.
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the pointers are to `peer` and `size`, which live here; `size` is that of `peer`.
+    let answer = unsafe {
+        libc::getsockopt(
+            std::os::fd::AsRawFd::as_raw_fd(channel),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut size,
+        )
+    };
+    answer == 0 && peer.pid == parent.as_raw_nonzero().get()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_same_namespace(_: Pid, _: &OwnedFd) -> bool {
+    true
+}

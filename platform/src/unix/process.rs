@@ -1,0 +1,292 @@
+//! A child process: its state, its exit, its end.
+//!
+//! ```text
+//!            exit seen                            exit seen, reaped
+//! Running ─┬────────────── kill_tree: Exited ──┬─ Reaped
+//!          │               kill or drop ───────┘
+//!          ├────────────── otherwise ────────────  Reaped
+//!          └─ somebody else reaped it ───────────  Lost
+//! ```
+//!
+//! With `kill_tree` the child leads a process group whose number is its own id. The system gives that number to
+//! nobody else while the leader is unreaped or the group has a member; after that, `kill` on the group could hit a
+//! stranger. So the leader stays unreaped (a zombie) until `kill` was called or the handle is dropped.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::descriptor::retry;
+use super::error::{context, need_runtime};
+use super::exit::ExitFd;
+use super::reaper;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    exit: ExitFd,
+    /// The registration with a runtime, made when somebody first waits.
+    watch: Option<AsyncFd<Arc<OwnedFd>>>,
+    leads_group: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Running,
+    Exited(ExitStatus),
+    Reaped(ExitStatus),
+    Lost,
+}
+
+impl Process {
+    /// Takes charge of a child that was just started. If that fails, the child is ended.
+    pub(super) fn new(pid: Pid, leads_group: bool) -> io::Result<Self> {
+        let exit = ExitFd::of_child(pid).inspect_err(|_| {
+            // It was not reaped, so the id is still its own.
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = retry(|| waitpid(Some(pid), WaitOptions::empty()));
+        })?;
+        Ok(Self {
+            pid,
+            exit,
+            watch: None,
+            leads_group,
+            state: State::Running,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    pub(crate) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        loop {
+            if let Some(status) = self.try_wait()? {
+                return Poll::Ready(Ok(status));
+            }
+            let (watch, is_new) = match self.watch.take() {
+                Some(watch) => (watch, false),
+                None => (register(&self.exit)?, true),
+            };
+            let watch = self.watch.insert(watch);
+            match ready!(watch.poll_read_ready(cx)) {
+                Ok(mut ready) => ready.clear_ready(),
+                // The runtime that it was registered with has ended; this one may be another.
+                Err(_) if !is_new => {
+                    self.watch = None;
+                    continue;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            if WAITABLE_LATER {
+                self.observe(Waiting::Blocking)?;
+            }
+        }
+    }
+
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.observe(Waiting::No)
+    }
+
+    pub(crate) fn terminate(&mut self) -> io::Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    pub(crate) fn kill(&mut self) -> io::Result<()> {
+        let group = if self.leads_group {
+            self.kill_group()
+        } else {
+            Ok(())
+        };
+        // Also if the group got it: the child may have moved to another one.
+        let child = self.signal(Signal::KILL);
+        if let State::Exited(status) = self.state {
+            // Nothing is left that the number of the group would be needed for.
+            let _ = take(self.pid, &self.exit, Waiting::No);
+            self.state = State::Reaped(status);
+        }
+        group.and(child)
+    }
+
+    fn kill_group(&self) -> io::Result<()> {
+        let exited = match self.state {
+            State::Running => false,
+            State::Exited(_) => true,
+            State::Reaped(_) | State::Lost => return Ok(()),
+        };
+        match kill_process_group(self.pid, Signal::KILL) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            // What macOS says of a group in which only the zombie is left.
+            Err(Errno::PERM) if exited || cfg!(target_vendor = "apple") => Ok(()),
+            Err(error) => Err(context(
+                error,
+                format!("end the process group {}", self.id()),
+            )),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        if !matches!(self.state, State::Running) {
+            return Ok(());
+        }
+        let sent = match self.exit.signal(signal) {
+            Some(sent) => sent,
+            // The id is the child's as long as it is not reaped, and only we reap it, unless the program ignores
+            // SIGCHLD: look first, which shrinks that risk to an instant.
+            None => match self.try_wait() {
+                Ok(None) => kill_process(self.pid, signal),
+                Ok(Some(_)) | Err(_) => Ok(()),
+            },
+        };
+        match sent {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(context(error, format!("signal the process {}", self.id()))),
+        }
+    }
+
+    /// Moves the state on if the process has exited.
+    fn observe(&mut self, waiting: Waiting) -> io::Result<Option<ExitStatus>> {
+        match self.state {
+            State::Running => {}
+            State::Exited(status) | State::Reaped(status) => return Ok(Some(status)),
+            State::Lost => return Err(self.lost()),
+        }
+        let look = if self.leads_group { peek } else { take };
+        match look(self.pid, &self.exit, waiting) {
+            Ok(None) => Ok(None),
+            Ok(Some(status)) => {
+                // Before the descriptor could be closed with the handle.
+                self.watch = None;
+                self.state = match self.leads_group && PEEK_LEAVES_IT {
+                    true => State::Exited(status),
+                    false => State::Reaped(status),
+                };
+                Ok(Some(status))
+            }
+            Err(Errno::CHILD) => {
+                self.watch = None;
+                self.state = State::Lost;
+                Err(self.lost())
+            }
+            Err(error) => Err(context(
+                error,
+                format!("wait for the process {}", self.id()),
+            )),
+        }
+    }
+
+    fn lost(&self) -> io::Error {
+        let text = format!(
+            "learn how the process {} ended: this program ignores SIGCHLD, or reaps all children",
+            self.id()
+        );
+        context(Errno::CHILD, text)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        match self.state {
+            State::Reaped(_) | State::Lost => {}
+            State::Running | State::Exited(_) => {
+                // The descriptor stays with the reaper, so it has to leave the runtime first.
+                self.watch = None;
+                if let Ok(None) = take(self.pid, &self.exit, Waiting::No) {
+                    reaper::adopt(reaper::Orphan::new(self.pid, self.exit.clone()));
+                }
+            }
+        }
+    }
+}
+
+fn register(exit: &ExitFd) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
+    need_runtime("wait for a process")?;
+    // SAFETY: the descriptor is owned by the `Arc`, which `AsyncFd` holds and nobody can take another descriptor
+    // out of: `as_raw_fd` is the same open file from registration to deregistration.
+    let watch = unsafe { AsyncFd::register_with_interest(exit.shared(), Interest::READABLE) };
+    Ok(watch?)
+}
+
+/// Whether a wait call may block until the process has exited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    No,
+    Blocking,
+}
+
+/// Whether the exit is announced before the process can be reaped: kqueue does so, and then a wait that does not
+/// block may find nothing, and no second announcement follows. Blocking takes an instant there.
+const WAITABLE_LATER: bool = !cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Reaps the process if it has exited.
+pub(super) fn take(
+    pid: Pid,
+    exit: &ExitFd,
+    waiting: Waiting,
+) -> rustix::io::Result<Option<ExitStatus>> {
+    // Through the pidfd, another child with the same id (after somebody else reaped ours) is not touched.
+    #[cfg(target_os = "linux")]
+    if let Some(pidfd) = exit.pidfd() {
+        use rustix::process::{WaitId, WaitIdOptions};
+        return wait_id(WaitId::PidFd(pidfd), WaitIdOptions::EXITED, waiting);
+    }
+    let _ = exit;
+    let options = match waiting {
+        Waiting::No => WaitOptions::NOHANG,
+        Waiting::Blocking => WaitOptions::empty(),
+    };
+    let found = retry(|| waitpid(Some(pid), options))?;
+    Ok(found.map(|(_, status)| ExitStatus::from_raw(status.as_raw())))
+}
+
+#[cfg(not(target_os = "openbsd"))]
+const PEEK_LEAVES_IT: bool = true;
+/// OpenBSD got `waitid` late and rustix does not know it: descendants that outlive the leader are left alone there.
+#[cfg(target_os = "openbsd")]
+const PEEK_LEAVES_IT: bool = false;
+
+/// The exit status of the process if it has exited; it stays to be reaped.
+#[cfg(not(target_os = "openbsd"))]
+fn peek(pid: Pid, _: &ExitFd, waiting: Waiting) -> rustix::io::Result<Option<ExitStatus>> {
+    use rustix::process::{WaitId, WaitIdOptions};
+    wait_id(
+        WaitId::Pid(pid),
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        waiting,
+    )
+}
+
+#[cfg(target_os = "openbsd")]
+use take as peek;
+
+#[cfg(not(target_os = "openbsd"))]
+fn wait_id(
+    id: rustix::process::WaitId<'_>,
+    options: rustix::process::WaitIdOptions,
+    waiting: Waiting,
+) -> rustix::io::Result<Option<ExitStatus>> {
+    let options = match waiting {
+        Waiting::No => options | rustix::process::WaitIdOptions::NOHANG,
+        Waiting::Blocking => options,
+    };
+    let found = retry(|| rustix::process::waitid(id.clone(), options))?;
+    Ok(found.map(|found| {
+        // The layout that `wait` uses on every Unix: exit code above, signal and "dumped core" below.
+        let raw = match (found.exit_status(), found.terminating_signal()) {
+            (Some(code), _) => (code & 0xff) << 8,
+            (None, Some(signal)) if found.dumped() => signal | 0x80,
+            (None, Some(signal)) => signal,
+            (None, None) => 0,
+        };
+        ExitStatus::from_raw(raw)
+    }))
+}

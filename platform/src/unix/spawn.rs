@@ -1,0 +1,122 @@
+//! Starts a child with the channel in its stdin slot.
+//!
+//! std's `Command` does the work, and without any `pre_exec` hook it does so with `posix_spawn`, whose cost does
+//! not grow with the memory of this process. (It falls back to `fork` if the command changes the user or the group,
+//! or sets `PATH` for a program that has to be looked up in it.)
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{ChildStdin, Command, Stdio};
+
+use rustix::fs::fstat;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
+use rustix::process::Pid;
+
+use super::descriptor::{pipe, retry, socket_pair, spawning};
+use super::error::{context, need_runtime};
+use super::stream::NO_SIGNAL;
+use super::{Process, Stream};
+use crate::handoff::{CHANNEL_VARIABLE, Note, Preface, RealStdin, Token};
+use crate::process::{Options, Spawned, Stdin};
+
+pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
+    need_runtime("spawn a child")?;
+    let token = Token::random()?;
+    let (ours, theirs) = socket_pair()?;
+    let (real, writer) = real_stdin(options.stdin)?;
+    let preface = Preface {
+        stdin: if real.is_some() {
+            RealStdin::Attached
+        } else {
+            RealStdin::Null
+        },
+        orphan_grace: options.orphan_grace,
+        parent_process: 0,
+        token,
+    };
+    // Into an empty socket buffer, so this neither waits nor is cut short.
+    send_preface(ours.as_fd(), &preface, real.as_ref().map(OwnedFd::as_fd))?;
+    let mut channel = Stream::from_fd(ours)?;
+    if let Some(real) = real {
+        channel.keep_until_taken(real);
+    }
+
+    let note = Note {
+        parent_pid: std::process::id(),
+        token,
+        inode: inode(&theirs)?,
+    };
+    command
+        .env(CHANNEL_VARIABLE, note.to_string())
+        .stdin(Stdio::from(theirs));
+    if options.kill_tree {
+        command.process_group(0);
+    }
+    let child = spawning(|| command.spawn());
+    // `Command` keeps what it was given: its copy of the child's end would keep the channel from ever ending, and
+    // the note must not go to whatever it starts next.
+    command.stdin(Stdio::null()).env_remove(CHANNEL_VARIABLE);
+    let mut child = child?;
+
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or(Errno::SRCH)?;
+    let process = Process::new(pid, options.kill_tree)?;
+    // std's handle neither reaps nor kills when it is dropped here; `Process` is in charge.
+    Ok(Spawned {
+        process: crate::Process(process),
+        channel: crate::Stream(channel),
+        stdin: writer,
+        stdout: child.stdout.take(),
+        stderr: child.stderr.take(),
+    })
+}
+
+/// What the child reads once it has attached, and the other end if that is a pipe of ours.
+fn real_stdin(stdin: Stdin) -> io::Result<(Option<OwnedFd>, Option<ChildStdin>)> {
+    match stdin {
+        Stdin::Null => Ok((None, None)),
+        Stdin::Owned(fd) => Ok((Some(fd), None)),
+        Stdin::Piped => {
+            let (read, write) = pipe()?;
+            Ok((Some(read), Some(ChildStdin::from(write))))
+        }
+        Stdin::Inherit => match fcntl_dupfd_cloexec(io::stdin(), 3) {
+            Ok(fd) => Ok((Some(fd), None)),
+            // This process has no standard input, so neither has the child.
+            Err(Errno::BADF) => Ok((None, None)),
+            Err(error) => Err(error.into()),
+        },
+    }
+}
+
+fn send_preface(
+    channel: BorrowedFd<'_>,
+    preface: &Preface,
+    stdin: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
+    let bytes = preface.encode();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let fds = stdin.map(|fd| [fd]);
+    if let Some(fds) = &fds {
+        let fits = control.push(SendAncillaryMessage::ScmRights(fds));
+        debug_assert!(fits, "the space is for one descriptor");
+    }
+    let sent = retry(|| sendmsg(channel, &[IoSlice::new(&bytes)], &mut control, NO_SIGNAL))
+        .map_err(|error| context(error, "hand the standard input over to the child"))?;
+    if sent != bytes.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(())
+}
+
+/// By which the child knows the channel again.
+pub(super) fn inode(socket: impl std::os::fd::AsFd) -> io::Result<u64> {
+    // Its type differs between systems; none is wider than this.
+    u64::try_from(i128::from(fstat(socket)?.st_ino)).map_err(io::Error::other)
+}

@@ -1,0 +1,200 @@
+//! Names and those who own them.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use offspring_platform::{Listener, Name, Stdin, Stream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{Child, attached, within};
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+#[tokio::test]
+async fn a_client_and_a_server_talk() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let (client, server) = tokio::join!(Stream::connect(&name, soon()), listener.accept());
+        let (client, server) = (client.unwrap(), server.unwrap());
+        for end in [&client, &server] {
+            assert!(end.peer_pid().is_none_or(|pid| pid == std::process::id()));
+        }
+        let (mut client_read, mut client_write) = client.into_split();
+        let (mut server_read, mut server_write) = server.into_split();
+        client_write.write_all(b"ping").await.unwrap();
+        let mut found = [0; 4];
+        server_read.read_exact(&mut found).await.unwrap();
+        assert_eq!(&found, b"ping");
+        server_write.write_all(b"pong").await.unwrap();
+        client_read.read_exact(&mut found).await.unwrap();
+        assert_eq!(&found, b"pong");
+        drop((server_read, server_write));
+        assert_eq!(client_read.read(&mut found).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_clients_are_served_in_turn() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let server = async {
+            for _ in 0..20 {
+                let (mut read, mut write) = listener.accept().await.unwrap().into_split();
+                let number = read.read_u8().await.unwrap();
+                write.write_u8(number + 1).await.unwrap();
+            }
+        };
+        let clients = async {
+            let tasks: Vec<_> = (0..20)
+                .map(|number| {
+                    let name = name.clone();
+                    tokio::spawn(async move {
+                        let stream = Stream::connect(&name, soon()).await.unwrap();
+                        let (mut read, mut write) = stream.into_split();
+                        write.write_u8(number).await.unwrap();
+                        assert_eq!(read.read_u8().await.unwrap(), number + 1);
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        };
+        tokio::join!(server, clients);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_has_one_owner_until_it_lets_go() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        assert_eq!(
+            Listener::bind(&name).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
+        // The attempt has not disturbed the owner.
+        let (client, server) = tokio::join!(Stream::connect(&name, soon()), listener.accept());
+        client.unwrap();
+        server.unwrap();
+        drop(listener);
+        let again = Listener::bind(&name).unwrap();
+        drop(again);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_answers_where_nobody_listens() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let error = Stream::connect(&name, soon()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().contains(&name.to_string()), "{error}");
+        drop(Listener::bind(&name).unwrap());
+        let error = Stream::connect(&name, soon()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_accept_loses_no_client() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                client = listener.accept() => panic!("{client:?}"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        let (client, server) = tokio::join!(Stream::connect(&name, soon()), listener.accept());
+        client.unwrap();
+        server.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_leads_to_its_path() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let path = name.path().unwrap();
+        let exact = Name::from_path(&path).unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let (client, server) = tokio::join!(Stream::connect(&exact, soon()), listener.accept());
+        client.unwrap();
+        server.unwrap();
+        assert_eq!(exact.path().unwrap(), path);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "entry point of a child process"]
+async fn child_races() {
+    let (mut read, mut write) = attached();
+    loop {
+        let mut label = [0; 32];
+        if read.read_exact(&mut label).await.is_err() {
+            return;
+        }
+        let name = Name::new(std::str::from_utf8(&label).unwrap()).unwrap();
+        let owned = match Listener::bind(&name) {
+            Ok(listener) => Some(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+            Err(error) => panic!("{error}"),
+        };
+        write
+            .write_all(if owned.is_some() { b"w" } else { b"l" })
+            .await
+            .unwrap();
+        // Until all have answered, the winner keeps the name.
+        let mut go_on = [0];
+        read.read_exact(&mut go_on).await.unwrap();
+        drop(owned);
+        write.write_all(b"d").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn of_four_processes_that_race_for_a_name_exactly_one_wins() {
+    within(async {
+        let mut children: Vec<_> = (0..4)
+            .map(|_| Child::spawn("listener::child_races", Stdin::Null))
+            .collect();
+        let rounds = std::env::var("RACE_ROUNDS").map_or(100, |rounds| rounds.parse().unwrap());
+        let fixed = Name::unique().unwrap().to_string();
+        for round in 0..rounds {
+            // In turns a new name, and one that was just let go.
+            let label = if round % 2 == 0 {
+                fixed.clone()
+            } else {
+                Name::unique().unwrap().to_string()
+            };
+            for child in &mut children {
+                child.send(label.as_bytes()).await;
+            }
+            let mut winners = 0;
+            for child in &mut children {
+                winners += usize::from(child.read.read_u8().await.unwrap() == b'w');
+            }
+            assert_eq!(winners, 1, "in round {round}");
+            for child in &mut children {
+                child.send(b"!").await;
+            }
+            for child in &mut children {
+                child.expect(b"d").await;
+            }
+        }
+    })
+    .await;
+}
