@@ -1,0 +1,339 @@
+//! The two directions of a named pipe.
+
+use std::future::Future;
+use std::io;
+use std::ops::Range;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::ReadBuf;
+use windows_sys::Win32::Foundation::{
+    ERROR_BROKEN_PIPE, ERROR_FILE_NOT_FOUND, ERROR_NO_DATA, ERROR_OPERATION_ABORTED,
+    ERROR_PIPE_BUSY, ERROR_PIPE_NOT_CONNECTED, WIN32_ERROR,
+};
+
+use super::overlapped::{Action, Operation, Outcome, Port};
+use super::{address, handle, owner, pipe, security};
+use crate::Name;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    read: ReadHalf,
+    write: WriteHalf,
+    peer_pid: Option<u32>,
+}
+
+impl Stream {
+    pub(crate) async fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
+        let path = address(name)?;
+        loop {
+            match pipe::open(&path) {
+                Ok(pipe) => {
+                    security::check_owner(&pipe)?;
+                    let peer = pipe::server_pid(pipe.as_raw_handle()).ok();
+                    return Ok(Self::new(Port::new(pipe)?, peer));
+                }
+                // All instances have a client: the server will make more, unless nothing but old connections is left.
+                Err(error) if handle::is(&error, ERROR_PIPE_BUSY) => {
+                    if owner::is_gone(&path) {
+                        return Err(refused(io::ErrorKind::ConnectionRefused, name));
+                    }
+                }
+                Err(error) if handle::is(&error, ERROR_FILE_NOT_FOUND) => {
+                    return Err(refused(io::ErrorKind::NotFound, name));
+                }
+                Err(error) => return Err(error),
+            }
+            // Not WaitNamedPipe: it would block a thread, which nobody could get back.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(refused(io::ErrorKind::TimedOut, name));
+            }
+            tokio::time::sleep(jitter(RETRY).min(left)).await;
+        }
+    }
+
+    /// Makes a stream of a connected pipe.
+    pub(super) fn new(port: Arc<Port>, peer_pid: Option<u32>) -> Self {
+        Self {
+            read: ReadHalf::new(Arc::clone(&port)),
+            write: WriteHalf::new(port),
+            peer_pid,
+        }
+    }
+
+    pub(super) fn of_pipe(pipe: OwnedHandle) -> io::Result<Self> {
+        Ok(Self::new(Port::new(pipe)?, None))
+    }
+
+    pub(crate) fn peer_pid(&self) -> Option<u32> {
+        self.peer_pid
+    }
+
+    pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
+        (self.read, self.write)
+    }
+}
+
+pub(crate) struct ReadHalf {
+    operation: Operation,
+    /// The part of the operation's buffer that arrived and was not handed out. Empty while an operation runs.
+    unread: Range<usize>,
+    size: ReadSize,
+}
+
+impl ReadHalf {
+    fn new(port: Arc<Port>) -> Self {
+        Self {
+            operation: Operation::new(port, Action::Read),
+            unread: 0..0,
+            size: ReadSize::default(),
+        }
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.unread.is_empty() && ready!(self.poll_fill(cx))? == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let chunk = self.take(buf.remaining());
+        buf.put_slice(chunk);
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() && !buf.is_empty() && self.try_fill()? == 0 {
+            return Ok(0);
+        }
+        let chunk = self.take(buf.len());
+        buf[..chunk.len()].copy_from_slice(chunk);
+        Ok(chunk.len())
+    }
+
+    /// Waits until there are unread bytes, and answers how many; 0 is the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(poll_budget(cx));
+            let outcome = match ready!(self.operation.poll(cx.waker())) {
+                Some(outcome) => outcome,
+                None => ready!(self.start(cx.waker())),
+            };
+            if let Some(filled) = self.filled(outcome) {
+                return Poll::Ready(filled);
+            }
+        }
+    }
+
+    /// The same without waiting. Nothing that arrives in the meantime is lost: it stays in the pipe.
+    fn try_fill(&mut self) -> io::Result<usize> {
+        for _ in 0..TRIES {
+            // A read that waits has to be ended: while it does, what arrives next goes to it. If bytes have got to
+            // it already, the system says so now.
+            if !self.operation.cancel() {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let outcome = match self.operation.poll(Waker::noop()) {
+                Poll::Ready(Some(outcome)) => outcome,
+                Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+                Poll::Ready(None) => match pipe::arrived(self.operation.port().pipe()) {
+                    Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
+                    Err(error) => Err(error.raw_os_error().unwrap_or_default() as u32),
+                    Ok(_) => match self.start(Waker::noop()) {
+                        Poll::Ready(outcome) => outcome,
+                        // Somebody else has this end too, and was faster.
+                        Poll::Pending => continue,
+                    },
+                },
+            };
+            if let Some(filled) = self.filled(outcome) {
+                return filled;
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn start(&mut self, waker: &Waker) -> Poll<Outcome> {
+        self.size.prepare(&mut self.operation.buffer);
+        self.operation.start(waker)
+    }
+
+    /// What an outcome means; `None` if it means nothing.
+    fn filled(&mut self, outcome: Outcome) -> Option<io::Result<usize>> {
+        match outcome {
+            // The peer wrote nothing, and said so: not the end.
+            Ok(0) => None,
+            Ok(size) => {
+                self.size.learn(size);
+                self.unread = 0..self.operation.buffer.len();
+                Some(Ok(size))
+            }
+            // Cancelled: by `try_fill`, or by foreign code that cancels all it can find.
+            Err(ERROR_OPERATION_ABORTED) => None,
+            Err(ERROR_BROKEN_PIPE | ERROR_PIPE_NOT_CONNECTED) => Some(Ok(0)),
+            Err(code) => Some(Err(handle::error(code))),
+        }
+    }
+
+    fn take(&mut self, limit: usize) -> &[u8] {
+        let start = self.unread.start;
+        let end = self.unread.end.min(start + limit);
+        self.unread.start = end;
+        &self.operation.buffer[start..end]
+    }
+}
+
+impl std::fmt::Debug for ReadHalf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadHalf")
+            .field("pipe", self.operation.port().pipe())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much to read at once. An idle connection holds a buffer of this size, so it begins small and follows the
+/// traffic: four times as much after a full buffer, a quarter after a row of nearly empty ones.
+#[derive(Debug)]
+struct ReadSize {
+    size: usize,
+    small_ones: u8,
+}
+
+impl ReadSize {
+    const MIN: usize = 1024;
+    const MAX: usize = 64 * 1024;
+    const PATIENCE: u8 = 16;
+
+    fn prepare(&self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        if buffer.capacity() != self.size {
+            *buffer = Vec::with_capacity(self.size);
+        }
+    }
+
+    fn learn(&mut self, used: usize) {
+        if used >= self.size {
+            self.size = (self.size * 4).min(Self::MAX);
+            self.small_ones = 0;
+        } else if used > self.size / 4 {
+            self.small_ones = 0;
+        } else {
+            self.small_ones += 1;
+            if self.small_ones == Self::PATIENCE {
+                self.size = (self.size / 4).max(Self::MIN);
+                self.small_ones = 0;
+            }
+        }
+    }
+}
+
+impl Default for ReadSize {
+    fn default() -> Self {
+        Self {
+            size: Self::MIN,
+            small_ones: 0,
+        }
+    }
+}
+
+pub(crate) struct WriteHalf {
+    operation: Operation,
+    /// Bytes that the system has taken and no caller was told of.
+    taken: usize,
+}
+
+impl WriteHalf {
+    fn new(port: Arc<Port>) -> Self {
+        Self {
+            operation: Operation::new(port, Action::Write),
+            taken: 0,
+        }
+    }
+
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(poll_budget(cx));
+        if self.taken == 0 {
+            let outcome = match ready!(self.operation.poll(cx.waker())) {
+                Some(outcome) => outcome,
+                None => {
+                    // Our copy: the caller's bytes may be gone before the system has taken them.
+                    let chunk = &buf[..buf.len().min(WRITE_LIMIT)];
+                    self.operation.buffer.clear();
+                    self.operation.buffer.extend_from_slice(chunk);
+                    ready!(self.operation.start(cx.waker()))
+                }
+            };
+            if self.operation.buffer.capacity() > KEEP_LIMIT {
+                self.operation.buffer = Vec::new();
+            }
+            self.taken = outcome.map_err(write_error)?;
+        }
+        // A caller who offers less than before is told of the rest later, and nothing is sent twice.
+        let told = self.taken.min(buf.len());
+        self.taken -= told;
+        Poll::Ready(Ok(told))
+    }
+}
+
+impl std::fmt::Debug for WriteHalf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteHalf")
+            .field("pipe", self.operation.port().pipe())
+            .finish_non_exhaustive()
+    }
+}
+
+fn write_error(code: WIN32_ERROR) -> io::Error {
+    match code {
+        ERROR_BROKEN_PIPE | ERROR_NO_DATA | ERROR_PIPE_NOT_CONNECTED => {
+            io::ErrorKind::BrokenPipe.into()
+        }
+        code => handle::error(code),
+    }
+}
+
+fn refused(kind: io::ErrorKind, name: &Name) -> io::Error {
+    let why = match kind {
+        io::ErrorKind::TimedOut => "the server takes no more clients",
+        _ => "nobody is listening",
+    };
+    io::Error::new(kind, format!("connect to pipe \"{name}\": {why}"))
+}
+
+/// Lets other tasks of this thread run now and then, however fast the peer is.
+fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    pin!(tokio::task::consume_budget()).poll(cx)
+}
+
+/// Between half of `pause` and all of it, so that clients which were refused together do not come back together.
+pub(super) fn jitter(pause: Duration) -> Duration {
+    let random = crate::name::random().map_or(0, |bytes| bytes[0]);
+    pause / 2 + pause * u32::from(random) / 512
+}
+
+/// How many writes of nothing by a hostile peer `try_read` puts up with.
+const TRIES: usize = 1000;
+
+/// How long a client waits before it asks for a free instance again.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// The most that one operation writes: what the pipe takes without its reader.
+const WRITE_LIMIT: usize = pipe::BUFFER as usize;
+
+/// The largest buffer that an idle connection keeps for its next write.
+const KEEP_LIMIT: usize = 4096;
