@@ -32,6 +32,9 @@ pub struct Options {
     /// The child's standard input.
     pub stdin: Stdin,
     /// [`Process::kill`] ends all descendants too: process group on Unix, job object on Windows.
+    ///
+    /// A job needs a child that starts suspended. Creation flags that were set on the command are replaced by that
+    /// one, and are gone afterwards: they cannot be asked for.
     pub kill_tree: bool,
     /// How long the child may go on after this process has died; `None`: for ever.
     pub orphan_grace: Option<Duration>,

@@ -1,1 +1,58 @@
-//! The Windows backend.
+//! The Windows backend: named pipes in byte mode, driven by our own overlapped I/O.
+//!
+//! ```text
+//! stream    listener    spawn -- process    attach      what the crate above sees
+//!     |         |         |       |          |
+//!   overlapped  owner     job    exit     remote, timed  their parts
+//!     |         |         |       |          |
+//!   pipe, security, token, stdin, handle                 the system's calls, as safe functions
+//! ```
+//!
+//! Neither tokio's named pipes nor mio's: they report a write as done before the system has taken it, so that a
+//! process that exits loses its last words, and they hide what has arrived in a buffer of their own.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::Name;
+use crate::name::{Address, PIPE_PREFIX};
+
+mod handle;
+mod token;
+
+cfg_if::cfg_if! {
+    if #[cfg(feature = "tokio")] {
+        mod attach;
+        mod exit;
+        mod job;
+        mod listener;
+        mod orphan;
+        mod overlapped;
+        mod owner;
+        mod pipe;
+        mod process;
+        mod remote;
+        mod security;
+        mod spawn;
+        mod stdin;
+        mod stream;
+        mod timed;
+
+        pub(crate) use attach::Slot;
+        pub(crate) use listener::Listener;
+        pub(crate) use process::Process;
+        pub(crate) use spawn::spawn;
+        pub(crate) use stream::{ReadHalf, Stream, WriteHalf};
+    }
+}
+
+/// The pipe of a name: all pipes of a computer live in one folder, so the label carries its user's SID.
+pub(crate) fn address(name: &Name) -> io::Result<PathBuf> {
+    match name.address() {
+        Address::Label(label) => {
+            let user = token::user()?;
+            Ok(format!("{PIPE_PREFIX}offspring.{user}.{label}").into())
+        }
+        Address::Path(path) => Ok(path.clone()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Starting a child with the channel in its stdin slot.
+
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::os::windows::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_NO_DATA};
+use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
+
+use super::handle::is;
+use super::job::Job;
+use super::pipe::{self, Direction};
+use super::process::Process;
+use super::stream::Stream;
+use super::{remote, stdin, timed};
+use crate::handoff::{CHANNEL_VARIABLE, Note, Preface, RealStdin, Token};
+use crate::{Options, Spawned, Stdin};
+
+pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
+    let token = Token::random()?;
+    let (ours, theirs) = pipe::pair(Direction::Both)?;
+    let (real, stdin) = real_stdin(options.stdin)?;
+    let job = options.kill_tree.then(Job::new).transpose()?;
+
+    let note = Note {
+        parent_pid: std::process::id(),
+        token,
+        inode: pipe::identity(theirs.as_raw_handle())
+            .ok_or_else(|| io::Error::other("the system does not tell the name of a pipe"))?,
+    };
+    command.env(CHANNEL_VARIABLE, note.to_string());
+    command.stdin(Stdio::from(theirs));
+    if job.is_some() {
+        // The flags that the user has set cannot be asked for. The documentation of `kill_tree` says so.
+        command.creation_flags(CREATE_SUSPENDED);
+    }
+    let started = command.spawn();
+    // The command can be used again, and holds nothing of this spawn: its end of the channel is the child's alone.
+    command.stdin(Stdio::inherit());
+    command.env_remove(CHANNEL_VARIABLE);
+    if job.is_some() {
+        command.creation_flags(0);
+    }
+
+    let child = Unfinished(Some(started?));
+    child.hand_over(&ours, real, options.orphan_grace, token)?;
+    if let Some(job) = &job {
+        job.start(child.get().as_handle(), child.get().id())?;
+    }
+    let channel = Stream::of_pipe(ours)?;
+    let mut child = child.finish();
+    Ok(Spawned {
+        channel: crate::Stream(channel),
+        stdin,
+        stdout: child.stdout.take(),
+        stderr: child.stderr.take(),
+        process: crate::Process(Process::new(child, job)),
+    })
+}
+
+/// What the child is to have as its standard input, and what of it stays here.
+fn real_stdin(stdin: Stdin) -> io::Result<(Option<OwnedHandle>, Option<ChildStdin>)> {
+    match stdin {
+        Stdin::Inherit => Ok((stdin::copy(), None)),
+        Stdin::Null => Ok((None, None)),
+        Stdin::Piped => {
+            let (write, read) = pipe::pair(Direction::ToClient)?;
+            Ok((Some(read), Some(ChildStdin::from(write))))
+        }
+        Stdin::Owned(handle) => Ok((Some(handle), None)),
+    }
+}
+
+/// A child that is ended again if something goes wrong before `spawn` has returned it.
+struct Unfinished(Option<Child>);
+
+impl Unfinished {
+    fn get(&self) -> &Child {
+        self.0
+            .as_ref()
+            .expect("only `finish` takes it, and ends this")
+    }
+
+    fn finish(mut self) -> Child {
+        self.0
+            .take()
+            .expect("only `finish` takes it, and ends this")
+    }
+
+    /// Puts the handles into the child and writes where they are.
+    fn hand_over(
+        &self,
+        channel: &OwnedHandle,
+        real: Option<OwnedHandle>,
+        orphan_grace: Option<Duration>,
+        token: Token,
+    ) -> io::Result<()> {
+        match self.try_hand_over(channel, real, orphan_grace, token) {
+            // It has ended, or closed the channel: not our failure, and its exit status tells more.
+            Err(error) if is(&error, ERROR_BROKEN_PIPE) || is(&error, ERROR_NO_DATA) => Ok(()),
+            Err(error) if is(&error, ERROR_ACCESS_DENIED) && timed::wait(self.get(), ENDING) => {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn try_hand_over(
+        &self,
+        channel: &OwnedHandle,
+        real: Option<OwnedHandle>,
+        orphan_grace: Option<Duration>,
+        token: Token,
+    ) -> io::Result<()> {
+        let stdin = match real {
+            None => RealStdin::Null,
+            Some(real) => RealStdin::Handle(remote::give(self.get(), &real)?),
+        };
+        let parent_process = remote::give_this_process(self.get())?;
+        let preface = Preface {
+            stdin,
+            orphan_grace,
+            parent_process,
+            token,
+        };
+        // The pipe is empty and takes this at once; the limit is for the case that it does not.
+        timed::write_all(channel, &preface.encode(), ENDING)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            // Nothing better can be done with an error while another one is being reported.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// How long a process that refuses handles because it is ending may take to end.
+const ENDING: Duration = Duration::from_secs(5);
