@@ -1,9 +1,138 @@
-//! How large a buffer is worth keeping.
+//! Memory for bytes on their way: how it grows, and when it is given back.
+
+use std::mem;
+
+/// Bytes that arrived and were not taken yet, with room for the next read behind them.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    /// All of it is initialised, so that a read can go straight into it without `unsafe`.
+    ///
+    /// ```text
+    /// 0 ... start ... end ... len
+    ///  taken |  unread | room
+    /// ```
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The last read left no room, so the next one would like more.
+    was_full: bool,
+    sizes: Sizes,
+}
+
+impl Buffer {
+    /// Room for a read; `need` is how many unread bytes there must be to get further, as far as known.
+    pub(super) fn room(&mut self, need: usize) -> &mut [u8] {
+        if self.start == self.end {
+            self.rewind();
+        }
+        let unread = self.end - self.start;
+        let missing = need.saturating_sub(unread);
+        // The rest of a frame that is nearly there is enough; otherwise small reads would cost too many calls.
+        let wanted = if missing == 0 {
+            SMALL
+        } else {
+            missing.min(SMALL)
+        };
+        let grow = self.wants_more();
+        if self.bytes.len() - self.end < wanted || grow {
+            // No byte is moved often: a frame that comes in pieces is moved once, and where whole frames wait, the
+            // room doubles.
+            self.compact();
+            let usual = if grow {
+                (4 * self.bytes.len()).clamp(SMALL, READ)
+            } else {
+                SMALL
+            };
+            let needed = if missing == 0 {
+                unread + unread.max(SMALL)
+            } else {
+                unread + missing
+            };
+            // What a header claims is believed only as far as bytes have come.
+            let len = needed.min(2 * unread + READ).max(usual);
+            if len > self.bytes.len() {
+                self.bytes.resize(len, 0);
+            }
+            self.was_full = false;
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Takes note of a read.
+    pub(super) fn filled(&mut self, n: usize) {
+        let room = self.bytes.len() - self.end;
+        assert!(
+            n <= room,
+            "{n} bytes cannot have arrived, there was room for {room}"
+        );
+        self.end += n;
+        self.was_full = n == room;
+    }
+
+    /// Adds bytes read elsewhere and leaves `bytes` empty.
+    pub(super) fn absorb(&mut self, bytes: &mut Vec<u8>) {
+        self.was_full = false;
+        if self.start == self.end {
+            self.rewind();
+            mem::swap(&mut self.bytes, bytes);
+            bytes.clear();
+        } else {
+            if self.start >= self.end - self.start {
+                self.compact();
+            }
+            self.bytes.truncate(self.end);
+            self.bytes.append(bytes);
+        }
+        self.end = self.bytes.len();
+    }
+
+    /// The unread bytes, and the place to count up when some are taken: what was taken may still be borrowed then.
+    pub(super) fn reader(&mut self) -> (&[u8], &mut usize) {
+        (&self.bytes[self.start..self.end], &mut self.start)
+    }
+
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Gives all memory back that holds no unread bytes.
+    pub(super) fn trim(&mut self) {
+        self.compact();
+        self.bytes.truncate(self.end);
+        self.bytes.shrink_to_fit();
+        self.was_full = false;
+        self.sizes = Sizes::default();
+    }
+
+    fn wants_more(&self) -> bool {
+        self.was_full && self.bytes.len() < READ
+    }
+
+    fn compact(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Begins at the front again, all having been taken. Here is where an idle connection waits, so a buffer that
+    /// was needed for one large message only goes back to the allocator.
+    fn rewind(&mut self) {
+        if self.end > 0 {
+            self.sizes.record(self.end);
+            (self.start, self.end) = (0, 0);
+        }
+        let keep = self.sizes.worth_keeping();
+        if self.bytes.capacity() > 2 * keep && !self.wants_more() {
+            self.bytes.truncate(keep);
+            self.bytes.shrink_to(keep);
+        }
+    }
+}
 
 /// The last few sizes that a buffer was needed for.
 ///
-/// One large message among small ones does not keep its buffer. A steady run of large ones does, so that it does not
-/// allocate for each.
+/// One large message among small ones does not keep its buffer. A steady run of large ones does, so that not each of
+/// them allocates.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
     last: [usize; 4],
@@ -25,5 +154,8 @@ impl Sizes {
     }
 }
 
-/// What an idle connection may keep for each direction.
-pub(super) const SMALL: usize = 4096;
+/// The first room for reading, and what an idle connection may keep for each direction.
+const SMALL: usize = 4 * 1024;
+
+/// The room for reading while much is coming.
+const READ: usize = 64 * 1024;

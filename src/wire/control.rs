@@ -18,16 +18,12 @@ impl<'a> Map<'a> {
         Self { out }
     }
 
-    pub(super) fn uint(&mut self, key: &str, value: u64) {
+    pub(super) fn uint(&mut self, key: &str, value: u32) {
         self.key(key);
-        match (u8::try_from(value), u32::try_from(value)) {
-            (Ok(small @ 0..=0x7f), _) => self.out.push(small),
-            (_, Ok(value)) => {
-                self.out.push(0xce);
-                self.out.extend_from_slice(&value.to_be_bytes());
-            }
+        match value {
+            0..=0x7f => self.out.push(value as u8),
             _ => {
-                self.out.push(0xcf);
+                self.out.push(0xce);
                 self.out.extend_from_slice(&value.to_be_bytes());
             }
         }
@@ -49,7 +45,7 @@ impl<'a> Map<'a> {
 }
 
 fn push_str(out: &mut Vec<u8>, text: &str) {
-    let len = u8::try_from(text.len()).expect("texts in a hello have at most 255 bytes");
+    let len = u8::try_from(text.len()).expect("no string in a hello is longer than MAX_STR");
     match len {
         0..=31 => out.push(0xa0 | len),
         _ => out.extend_from_slice(&[0xd9, len]),
@@ -67,7 +63,7 @@ impl<'a> Fields<'a> {
     /// Checks all of `bytes`, so that iterating cannot fail.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         scan::scan(bytes, Limits::new().with_max_depth(MAX_DEPTH))
-            .map_err(|error| error.to_string())?;
+            .map_err(|fault| fault.to_string())?;
         let (left, head) = match bytes[0] {
             marker @ 0x80..=0x8f => (Some(u64::from(marker & 0x0f)), 1),
             0xde => (scan::uint(bytes, 1, 2), 3),
@@ -136,9 +132,13 @@ impl<'a> Value<'a> {
         .ok_or_else(|| format!("its {key:?} is not an unsigned integer"))
     }
 
+    /// A string that is short enough to be written again.
     pub(super) fn str(self, key: &str) -> Result<&'a str, String> {
-        self.as_str()
-            .ok_or_else(|| format!("its {key:?} is not a string"))
+        match self.as_str() {
+            Some(text) if text.len() <= MAX_STR => Ok(text),
+            Some(_) => Err(format!("its {key:?} is longer than {MAX_STR} bytes")),
+            None => Err(format!("its {key:?} is not a string")),
+        }
     }
 
     /// Checks that this is an array of strings.
@@ -175,3 +175,6 @@ impl<'a> Value<'a> {
 
 /// A hello needs three levels.
 const MAX_DEPTH: u32 = 8;
+
+/// How long the strings in a hello may be.
+pub(super) const MAX_STR: usize = 255;

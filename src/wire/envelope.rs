@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::frame::Frame;
-use super::{Limits, msgpack, scan};
+use super::limits::Limits;
+use super::msgpack;
 use crate::{Error, ErrorKind, Result};
 
 /// What a frame is for.
@@ -136,8 +137,7 @@ impl<'a> Body<'a> {
     /// # Ok::<(), offspring::Error>(())
     /// ```
     pub fn decode<T: Deserialize<'a>>(&self) -> Result<T> {
-        scan::scan(self.bytes, self.limits)?;
-        msgpack::decode(self.bytes)
+        msgpack::decode(self.bytes, self.limits)
     }
 }
 

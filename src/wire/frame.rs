@@ -14,6 +14,7 @@ use crate::{Error, ErrorKind, Result};
 /// # Ok::<(), offspring::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Parsed<T> {
     /// The bytes are the beginning of something good, which needs at least `need` bytes, counted from its first one.
     Incomplete {
@@ -47,11 +48,12 @@ impl<T> Parsed<T> {
 /// use offspring::wire::{Frame, Parsed};
 ///
 /// let bytes = [0, 0, 0, 3, 0, 0x91, 0x07, 0xff];
-/// let frame = Frame { kind: 0, body: &[0x91, 0x07] };
-/// assert_eq!(Frame::parse(&bytes, 1024)?, Parsed::Complete { len: 7, value: frame });
+/// let Parsed::Complete { len, value: frame } = Frame::parse(&bytes, 1024)? else { unreachable!() };
+/// assert_eq!((len, frame.kind, frame.body), (7, 0, &[0x91, 0x07][..]));
 /// # Ok::<(), offspring::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frame<'a> {
     /// What the frame is for.
     pub kind: u8,
@@ -88,9 +90,7 @@ impl<'a> Frame<'a> {
                 "read a frame: its length is zero",
             )),
             // The limit is for the body, the length counts the kind too.
-            _ if length - 1 > limit => {
-                Err(too_large("read", u64::from(length - 1), u64::from(limit)))
-            }
+            _ if length - 1 > limit => Err(too_large(length - 1, limit)),
             _ => {
                 // Where usize has 32 bits this may be more than there is address space: then it never completes.
                 let len = (length as usize).saturating_add(LENGTH);
@@ -118,8 +118,10 @@ pub(super) fn finish(out: &mut [u8], start: usize) {
     out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
 }
 
-pub(super) fn too_large(doing: &str, size: u64, limit: u64) -> Error {
-    let text = format!("{doing} a message: it has {size} bytes, {limit} are allowed");
+#[cold]
+fn too_large(size: u32, limit: u32) -> Error {
+    let text = format!("read a frame: its body has {size} bytes, {limit} are allowed");
+    let (size, limit) = (size.into(), limit.into());
     Error::new(ErrorKind::TooLarge { size, limit }, text)
 }
 

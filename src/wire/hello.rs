@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::control::{Fields, Map};
+use super::agreement::Agreement;
+use super::control::{Fields, MAX_STR, Map};
 use super::frame::Parsed;
 use super::limits::{Limits, clamp_message};
 use crate::{Error, ErrorKind, Result};
@@ -120,17 +121,20 @@ impl Hello {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[*self.wire.start(), *self.wire.end(), 0, 0]);
         let start = out.len();
-        let mut map = Map::begin(out, 2 + usize::from(self.protocol.is_some()));
-        map.uint("max_message", u64::from(self.max_message));
+        let entries =
+            1 + usize::from(self.protocol.is_some()) + usize::from(!self.agent.is_empty());
+        let mut map = Map::begin(out, entries);
+        map.uint("max_message", self.max_message);
         if let Some(Protocol { name, versions }) = &self.protocol {
             let mut map = map.map("protocol", 3);
             map.str("name", name);
-            map.uint("min", u64::from(*versions.start()));
-            map.uint("max", u64::from(*versions.end()));
+            map.uint("min", *versions.start());
+            map.uint("max", *versions.end());
         }
-        map.str("agent", &self.agent);
-        let len = u16::try_from(out.len() - start)
-            .expect("the name has at most 255 bytes and the agent is ours");
+        if !self.agent.is_empty() {
+            map.str("agent", &self.agent);
+        }
+        let len = u16::try_from(out.len() - start).expect("both strings in it are short");
         out[start - 2..start].copy_from_slice(&len.to_be_bytes());
     }
 
@@ -346,80 +350,13 @@ impl Protocol {
     }
 
     fn fault(&self) -> Option<&'static str> {
-        if self.name.is_empty() || self.name.len() > 255 {
+        if self.name.is_empty() || self.name.len() > MAX_STR {
             Some("the name needs 1 to 255 bytes")
         } else if self.versions.is_empty() {
             Some("there is no version in the range")
         } else {
             None
         }
-    }
-}
-
-/// What two sides have in common.
-///
-/// # Examples
-///
-/// ```
-/// use offspring::wire::Hello;
-///
-/// let agreement = Hello::new().agree(&Hello::new().with_max_message(4096))?;
-/// assert_eq!(agreement.wire_version(), 1);
-/// assert_eq!(agreement.max_message(), 4096);
-/// assert_eq!(agreement.protocol_version(), None);
-/// # Ok::<(), offspring::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Agreement {
-    wire_version: u8,
-    max_message: u32,
-    protocol_version: Option<u32>,
-}
-
-impl Agreement {
-    /// The version of the wire format: the highest one that both can speak.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::wire::Hello;
-    ///
-    /// assert_eq!(Hello::new().agree(&Hello::new())?.wire_version(), 1);
-    /// # Ok::<(), offspring::Error>(())
-    /// ```
-    pub fn wire_version(&self) -> u8 {
-        self.wire_version
-    }
-
-    /// The size of the largest message that the *peer* receives, in bytes.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::wire::Hello;
-    ///
-    /// let ours = Hello::new().with_max_message(1_000_000);
-    /// let theirs = Hello::new().with_max_message(4096);
-    /// assert_eq!(ours.agree(&theirs)?.max_message(), 4096);
-    /// # Ok::<(), offspring::Error>(())
-    /// ```
-    pub fn max_message(&self) -> u64 {
-        u64::from(self.max_message)
-    }
-
-    /// The version of the application's protocol, the highest one that both can speak; `None` if neither named one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::wire::Hello;
-    ///
-    /// let hello = Hello::new().with_protocol("com.example.indexer", 1..=3)?;
-    /// assert_eq!(hello.agree(&hello)?.protocol_version(), Some(3));
-    /// # Ok::<(), offspring::Error>(())
-    /// ```
-    pub fn protocol_version(&self) -> Option<u32> {
-        self.protocol_version
     }
 }
 

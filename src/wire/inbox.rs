@@ -1,13 +1,12 @@
 //! Bytes that arrived.
 
-use std::mem;
-use std::ops::Range;
-
-use super::buffer::{SMALL, Sizes};
-use super::envelope::{Body, Envelope};
-use super::frame::{self, Frame, Parsed};
-use super::hello::{Agreement, Hello};
+use super::agreement::Agreement;
+use super::buffer::Buffer;
+use super::envelope::Envelope;
+use super::frame::{Frame, Parsed};
+use super::hello::Hello;
 use super::limits::Limits;
+use super::order::Order;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that arrived: bytes go in, envelopes come out, never a half one.
@@ -36,28 +35,16 @@ use crate::{Error, ErrorKind, Result};
 /// ```
 #[derive(Debug)]
 pub struct Inbox {
-    /// All of it is initialised; what has arrived and was not taken yet is at `start..end`.
-    ///
-    /// ```text
-    /// 0 ... start ... ahead ... end ... len
-    ///   dead |     unread        | room
-    /// ```
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// How far `look_ahead` has come; never before `start`.
-    ahead: usize,
+    buffer: Buffer,
     limits: Limits,
     ours: Hello,
     peer: Option<Hello>,
     agreement: Option<Agreement>,
-    /// What `next` and `look_ahead` have found out about the order of frames, each at its own place.
     order: Order,
-    order_ahead: Order,
+    /// How many unread bytes `look_ahead` has seen, and the order of what it has seen.
+    seen: usize,
+    order_seen: Order,
     failed: Option<Error>,
-    /// The last read left no room, so the next one would like more.
-    was_full: bool,
-    sizes: Sizes,
 }
 
 impl Inbox {
@@ -75,26 +62,22 @@ impl Inbox {
     /// ```
     pub fn new(limits: Limits, ours: Hello) -> Self {
         Self {
-            bytes: Vec::new(),
-            start: 0,
-            end: 0,
-            ahead: 0,
-            limits,
+            buffer: Buffer::default(),
+            limits: limits.with_max_message(ours.max_message() as usize),
             ours,
             peer: None,
             agreement: None,
             order: Order::default(),
-            order_ahead: Order::default(),
+            seen: 0,
+            order_seen: Order::default(),
             failed: None,
-            was_full: false,
-            sizes: Sizes::default(),
         }
     }
 
     /// Room for the next read; then tell [`filled`](Self::filled). Never empty.
     ///
-    /// The room grows as bytes come, whatever a header claims: all in all it is at most twice what has arrived and
-    /// waits, plus 64 KiB.
+    /// The room grows as bytes come, whatever a header claims: all in all it is at most twice what waits here, plus
+    /// 64 KiB. It shrinks again when nothing waits and the last few reads needed less.
     ///
     /// # Examples
     ///
@@ -107,40 +90,8 @@ impl Inbox {
     /// assert_eq!(inbox.buffered(), 3);
     /// ```
     pub fn space(&mut self) -> &mut [u8] {
-        if self.start == self.end {
-            self.rewind();
-        }
-        let unread = self.end - self.start;
-        let missing = self.need().saturating_sub(unread);
-        // The rest of a frame that is nearly there is enough; otherwise small reads would cost too many calls.
-        let wanted = if missing == 0 {
-            SMALL
-        } else {
-            missing.min(SMALL)
-        };
-        let grow = self.wants_more();
-        if self.bytes.len() - self.end < wanted || grow {
-            // No byte is moved often: each frame that comes in pieces is moved once, and where whole frames wait,
-            // the room doubles.
-            self.compact();
-            let usual = if grow {
-                (4 * self.bytes.len()).clamp(SMALL, READ)
-            } else {
-                SMALL
-            };
-            let plausible = 2 * unread + READ;
-            let needed = if missing == 0 {
-                unread + unread.max(SMALL)
-            } else {
-                unread + missing
-            };
-            let len = needed.min(plausible).max(usual);
-            if len > self.bytes.len() {
-                self.bytes.resize(len, 0);
-            }
-            self.was_full = false;
-        }
-        &mut self.bytes[self.end..]
+        let need = self.need();
+        self.buffer.room(need)
     }
 
     /// Takes note that the first `n` bytes of [`space`](Self::space) have arrived.
@@ -160,13 +111,7 @@ impl Inbox {
     /// assert_eq!(inbox.buffered(), 1);
     /// ```
     pub fn filled(&mut self, n: usize) {
-        let room = self.bytes.len() - self.end;
-        assert!(
-            n <= room,
-            "{n} bytes cannot have arrived, there was room for {room}"
-        );
-        self.end += n;
-        self.was_full = n == room;
+        self.buffer.filled(n);
     }
 
     /// Adds bytes that were read elsewhere, and leaves `bytes` empty. Swaps buffers if nothing waits here.
@@ -182,20 +127,7 @@ impl Inbox {
     /// assert_eq!((inbox.buffered(), bytes.len()), (4, 0));
     /// ```
     pub fn absorb(&mut self, bytes: &mut Vec<u8>) {
-        self.was_full = false;
-        if self.start == self.end {
-            self.rewind();
-            mem::swap(&mut self.bytes, bytes);
-            bytes.clear();
-        } else {
-            // As above: what is moved has to be less than what is gained.
-            if self.start >= self.end - self.start {
-                self.compact();
-            }
-            self.bytes.truncate(self.end);
-            self.bytes.append(bytes);
-        }
-        self.end = self.bytes.len();
+        self.buffer.absorb(bytes);
     }
 
     /// Takes the next envelope; `None` if more bytes are needed. Checks the peer's hello first.
@@ -223,20 +155,26 @@ impl Inbox {
         if !self.open()? {
             return Ok(None);
         }
-        let (mut at, mut order) = (self.start, self.order);
-        let found = self.walk(&mut at, &mut order);
-        (self.start, self.order) = (at, order);
-        if self.ahead < at {
-            (self.ahead, self.order_ahead) = (at, order);
-        }
-        match found {
-            Ok(found) => Ok(found.map(|found| self.envelope(found))),
-            Err(error) => Err(self.fail(error)),
+        let (unread, taken) = self.buffer.reader();
+        let mut len = 0;
+        match walk(unread, &mut len, &mut self.order, self.limits) {
+            Ok(envelope) => {
+                *taken += len;
+                if self.seen < len {
+                    (self.seen, self.order_seen) = (len, self.order);
+                }
+                self.seen -= len;
+                Ok(envelope)
+            }
+            Err(error) => {
+                self.failed = Some(error.again());
+                Err(error)
+            }
         }
     }
 
-    /// Takes a look at the next control envelope among those that wait, without taking anything. Messages are passed
-    /// over, and nothing is seen twice.
+    /// Finds the next control envelope among those that wait, without taking anything. Messages are passed over, and
+    /// nothing is seen twice.
     ///
     /// So a side that waits for the peer's goodbye learns of it although messages wait in front of it.
     /// [`next`](Self::next) still gives everything in its order, control envelopes too.
@@ -268,17 +206,13 @@ impl Inbox {
         if !self.open()? {
             return Ok(None);
         }
-        let (mut at, mut order) = (self.ahead, self.order_ahead);
-        let control = loop {
-            match self.walk(&mut at, &mut order) {
-                Ok(Some(Found::Message(_))) => {}
-                Ok(Some(Found::Control(envelope))) => break Ok(Some(envelope)),
-                Ok(None) => break Ok(None),
-                Err(error) => break Err(error),
+        let unread = self.buffer.unread();
+        loop {
+            let envelope = walk(unread, &mut self.seen, &mut self.order_seen, self.limits)?;
+            if !matches!(envelope, Some(Envelope::Message(_))) {
+                return Ok(envelope);
             }
-        };
-        (self.ahead, self.order_ahead) = (at, order);
-        control
+        }
     }
 
     /// What the end of the stream means at this point.
@@ -286,7 +220,7 @@ impl Inbox {
     /// # Errors
     ///
     /// [`ErrorKind::Disconnected`] if nothing came at all, [`ErrorKind::Truncated`] inside a hello or a frame, and
-    /// the error of [`next`](Self::next) if it has given one.
+    /// what [`next`](Self::next) has given or will give if the peer has broken the rules.
     ///
     /// # Examples
     ///
@@ -303,30 +237,54 @@ impl Inbox {
         if let Some(error) = &self.failed {
             return Err(error.again());
         }
-        let mut at = self.start;
+        let mut unread = self.buffer.unread();
         if self.peer.is_none() {
-            match Hello::parse(self.unread())? {
-                Parsed::Complete { len, .. } => at += len,
-                Parsed::Incomplete { .. } if self.start == self.end => {
-                    return Err(Error::new(
-                        ErrorKind::Disconnected,
-                        "read the hello: the peer closed the connection before it said anything",
-                    ));
+            match Hello::parse(unread)? {
+                Parsed::Complete { len, .. } => unread = &unread[len..],
+                Parsed::Incomplete { .. } if unread.is_empty() => {
+                    let text =
+                        "read the hello: the peer closed the connection before it said anything";
+                    return Err(Error::new(ErrorKind::Disconnected, text));
                 }
-                Parsed::Incomplete { need } => return Err(cut_off("hello", self.end - at, need)),
+                Parsed::Incomplete { need } => return Err(cut_off("hello", unread, need)),
             }
         }
-        let mut order = self.order;
-        while self.walk(&mut at, &mut order)?.is_some() {}
-        match Frame::parse(&self.bytes[at..self.end], self.ours.max_message())? {
-            Parsed::Incomplete { need } if at < self.end => {
-                Err(cut_off("frame", self.end - at, need))
-            }
+        let (mut at, mut order) = (0, self.order);
+        while walk(unread, &mut at, &mut order, self.limits)?.is_some() {}
+        let rest = &unread[at..];
+        match Frame::parse(rest, self.limits.max_message() as u64)? {
+            Parsed::Incomplete { need } if !rest.is_empty() => Err(cut_off("frame", rest, need)),
             _ => Ok(()),
         }
     }
 
-    /// The peer's hello, once it is there.
+    /// Whether [`next`](Self::next) gets further without more bytes. Cheap: it looks at one length.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Hello, Inbox, Limits};
+    ///
+    /// assert!(!Inbox::new(Limits::new(), Hello::new()).has_frame());
+    /// ```
+    pub fn has_frame(&self) -> bool {
+        self.need() == 0
+    }
+
+    /// How many bytes wait to be taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Hello, Inbox, Limits};
+    ///
+    /// assert_eq!(Inbox::new(Limits::new(), Hello::new()).buffered(), 0);
+    /// ```
+    pub fn buffered(&self) -> usize {
+        self.buffer.unread().len()
+    }
+
+    /// The peer's hello, once [`next`](Self::next) or [`look_ahead`](Self::look_ahead) has found it.
     ///
     /// # Examples
     ///
@@ -358,38 +316,6 @@ impl Inbox {
         self.agreement
     }
 
-    /// How many bytes wait to be taken.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::wire::{Hello, Inbox, Limits};
-    ///
-    /// assert_eq!(Inbox::new(Limits::new(), Hello::new()).buffered(), 0);
-    /// ```
-    pub fn buffered(&self) -> usize {
-        self.end - self.start
-    }
-
-    /// Whether [`next`](Self::next) gets further without more bytes. Cheap: one length is looked at.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::wire::{Hello, Inbox, Limits};
-    ///
-    /// assert!(!Inbox::new(Limits::new(), Hello::new()).has_frame());
-    /// ```
-    pub fn has_frame(&self) -> bool {
-        let incomplete = if self.peer.is_none() {
-            matches!(Hello::parse(self.unread()), Ok(Parsed::Incomplete { .. }))
-        } else {
-            let frame = Frame::parse(self.unread(), self.ours.max_message());
-            matches!(frame, Ok(Parsed::Incomplete { .. }))
-        };
-        self.failed.is_some() || !incomplete
-    }
-
     /// Gives memory back that only future messages would need, for a connection that has been idle for a while.
     ///
     /// # Examples
@@ -400,11 +326,7 @@ impl Inbox {
     /// Inbox::new(Limits::new(), Hello::new()).trim();
     /// ```
     pub fn trim(&mut self) {
-        self.compact();
-        self.sizes = Sizes::default();
-        self.was_full = false;
-        self.bytes.truncate(self.end);
-        self.bytes.shrink_to_fit();
+        self.buffer.trim();
     }
 
     /// Checks the peer's hello as soon as it is there, and tells whether frames can be read.
@@ -415,147 +337,68 @@ impl Inbox {
         if self.peer.is_some() {
             return Ok(true);
         }
-        let hello = match Hello::parse(self.unread()) {
-            Ok(Parsed::Complete { len, value }) => {
-                self.start += len;
-                self.ahead = self.start;
-                value
-            }
+        let agreed = match Hello::parse(self.buffer.unread()) {
             Ok(Parsed::Incomplete { .. }) => return Ok(false),
-            Err(error) => return Err(self.fail(error)),
+            Ok(Parsed::Complete { len, value }) => {
+                *self.buffer.reader().1 += len;
+                self.ours.agree(self.peer.insert(value))
+            }
+            Err(error) => Err(error),
         };
-        let agreement = self.ours.agree(&hello);
-        self.peer = Some(hello);
-        self.agreement = Some(agreement.map_err(|error| self.fail(error))?);
-        Ok(true)
-    }
-
-    /// Finds the next frame that is not to be ignored, and moves `at` behind it.
-    fn walk(&self, at: &mut usize, order: &mut Order) -> Result<Option<Found>> {
-        loop {
-            let unread = &self.bytes[*at..self.end];
-            let Parsed::Complete { len, value } = Frame::parse(unread, self.ours.max_message())?
-            else {
-                return Ok(None);
-            };
-            let body = *at + frame::HEAD..*at + len;
-            let found = match Envelope::open(value, self.limits)? {
-                Some(Envelope::Message(_)) => Some(Found::Message(body)),
-                Some(Envelope::Goodbye { taken }) => {
-                    Some(Found::Control(Envelope::Goodbye { taken }))
-                }
-                Some(Envelope::Taken { count }) => Some(Found::Control(Envelope::Taken { count })),
-                None => None,
-            };
-            if let Some(found) = &found {
-                order.check(found)?;
+        match agreed {
+            Ok(agreement) => {
+                self.agreement = Some(agreement);
+                Ok(true)
             }
-            *at += len;
-            if found.is_some() {
-                return Ok(found);
+            Err(error) => {
+                self.failed = Some(error.again());
+                Err(error)
             }
         }
     }
 
-    fn envelope(&self, found: Found) -> Envelope<'_> {
-        match found {
-            Found::Message(body) => Envelope::Message(Body::new(&self.bytes[body], self.limits)),
-            Found::Control(envelope) => envelope,
-        }
-    }
-
-    /// Remembers an error after which nothing more can be read.
-    fn fail(&mut self, error: Error) -> Error {
-        self.failed = Some(error.again());
-        error
-    }
-
-    /// How many bytes there must be until `next` gets further.
+    /// How many unread bytes there must be until `next` gets further; 0 if it does so now.
     fn need(&self) -> usize {
-        let need = if self.peer.is_none() {
-            Hello::parse(self.unread()).map(|parsed| parsed.need())
-        } else {
-            Frame::parse(self.unread(), self.ours.max_message()).map(|parsed| parsed.need())
+        let unread = self.buffer.unread();
+        let need = match (&self.failed, &self.peer) {
+            (Some(_), _) => return 0,
+            (None, None) => Hello::parse(unread).map(|parsed| parsed.need()),
+            (None, Some(_)) => {
+                Frame::parse(unread, self.limits.max_message() as u64).map(|parsed| parsed.need())
+            }
         };
         need.unwrap_or(0)
     }
-
-    fn unread(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
-    }
-
-    fn wants_more(&self) -> bool {
-        self.was_full && self.bytes.len() < READ
-    }
-
-    fn compact(&mut self) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.ahead -= self.start;
-        self.end -= self.start;
-        self.start = 0;
-    }
-
-    /// Begins at the front again, all having been taken. Here is where an idle connection waits, so a buffer that
-    /// was needed for one large message only goes back to the allocator.
-    fn rewind(&mut self) {
-        if self.end > 0 {
-            self.sizes.record(self.end);
-            (self.start, self.end, self.ahead) = (0, 0, 0);
-        }
-        let keep = self.sizes.worth_keeping();
-        if self.bytes.capacity() > 2 * keep && !self.wants_more() {
-            self.bytes.truncate(keep);
-            self.bytes.shrink_to(keep);
-        }
-    }
 }
 
-enum Found {
-    Message(Range<usize>),
-    Control(Envelope<'static>),
-}
-
-/// What can be wrong with frames that are good one by one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Order {
-    goodbye: bool,
-    taken: u64,
-}
-
-impl Order {
-    fn check(&mut self, found: &Found) -> Result<()> {
-        let fault = match *found {
-            Found::Message(_) if self.goodbye => "a message comes after the goodbye",
-            Found::Control(Envelope::Goodbye { .. }) if self.goodbye => "there is a second goodbye",
-            Found::Control(Envelope::Goodbye { taken: n } | Envelope::Taken { count: n })
-                if n < self.taken =>
-            {
-                "the number of messages taken has become smaller"
-            }
-            Found::Control(Envelope::Goodbye { taken }) => {
-                *self = Self {
-                    goodbye: true,
-                    taken,
-                };
-                return Ok(());
-            }
-            Found::Control(Envelope::Taken { count }) => {
-                self.taken = count;
-                return Ok(());
-            }
-            Found::Message(_) | Found::Control(_) => return Ok(()),
+/// Finds the next frame that is not to be ignored, from `at` on, and moves `at` behind it.
+fn walk<'a>(
+    unread: &'a [u8],
+    at: &mut usize,
+    order: &mut Order,
+    limits: Limits,
+) -> Result<Option<Envelope<'a>>> {
+    loop {
+        let Parsed::Complete { len, value } =
+            Frame::parse(&unread[*at..], limits.max_message() as u64)?
+        else {
+            return Ok(None);
         };
-        Err(Error::new(
-            ErrorKind::Protocol,
-            format!("read a frame: {fault}"),
-        ))
+        let envelope = Envelope::open(value, limits)?;
+        if let Some(envelope) = &envelope {
+            order.follow(envelope)?;
+        }
+        *at += len;
+        if envelope.is_some() {
+            return Ok(envelope);
+        }
     }
 }
 
-fn cut_off(what: &str, found: usize, need: usize) -> Error {
-    let text = format!("read a {what}: the stream ended after {found} of at least {need} bytes");
+fn cut_off(what: &str, found: &[u8], need: usize) -> Error {
+    let text = format!(
+        "read a {what}: the stream ended after {} of at least {need} bytes",
+        found.len()
+    );
     Error::new(ErrorKind::Truncated, text)
 }
-
-/// The room for a read while much is coming.
-const READ: usize = 64 * 1024;

@@ -1,11 +1,13 @@
 //! serde to bytes and back.
 
+use std::any::type_name;
 use std::io;
 
+use rmp_serde::{Deserializer, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::Encoding;
-use super::frame::too_large;
+use super::limits::{Encoding, Limits};
+use super::scan::{Fault, scan};
 use crate::{Error, ErrorKind, Result};
 
 /// Appends one value to `out`. What it has written when it fails, or when `message` panics, is for the caller to
@@ -13,46 +15,129 @@ use crate::{Error, ErrorKind, Result};
 pub(super) fn encode<M: Serialize + ?Sized>(
     message: &M,
     encoding: Encoding,
-    limit: u64,
+    limits: Limits,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    let mut writer = Capped {
-        room: usize::try_from(limit).unwrap_or(usize::MAX),
-        size: 0,
-        out,
-    };
+    let start = out.len();
+    let mut writer = Capped::new(out, limits.max_message());
     let written = match encoding {
-        Encoding::Named => {
-            message.serialize(&mut rmp_serde::Serializer::new(&mut writer).with_struct_map())
-        }
-        Encoding::Compact => message.serialize(&mut rmp_serde::Serializer::new(&mut writer)),
+        Encoding::Named => message.serialize(&mut Serializer::new(&mut writer).with_struct_map()),
+        Encoding::Compact => message.serialize(&mut Serializer::new(&mut writer)),
     };
-    let size = writer.size;
-    written.map_err(|error| {
-        let text = format!("encode a message of type {}", std::any::type_name::<M>());
-        Error::new(ErrorKind::Encode, text).with_source(error)
-    })?;
-    if size > limit {
-        Err(too_large("send", size, limit))
-    } else {
-        Ok(())
-    }
+    let lost = writer.lost;
+    check_encoded(written, lost, &out[start..], limits)
+        .map_err(|cause| cause.error("encode", type_name::<M>()))
 }
 
-/// Decodes bytes that [`scan`](super::scan::scan) has found to be one value.
-pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    T::deserialize(&mut deserializer).map_err(|error| {
-        let text = format!("decode a message as {}", std::any::type_name::<T>());
-        Error::new(ErrorKind::Decode, text).with_source(error)
+/// Finds out here what the peer would refuse: this is where the mistake is, and the connection can go on.
+fn check_encoded(
+    written: Result<(), rmp_serde::encode::Error>,
+    lost: u64,
+    value: &[u8],
+    limits: Limits,
+) -> Result<(), Cause> {
+    written.map_err(Cause::Encode)?;
+    if lost > 0 {
+        let size = value.len() as u64 + lost;
+        return Err(Cause::Large {
+            size,
+            limit: limits.max_message() as u64,
+        });
+    }
+    scan(value, limits).map_err(|fault| match fault {
+        // The `Serialize` implementation has not kept its word about a length, say.
+        Fault::Short | Fault::Trailing(_) | Fault::Reserved(_) => Cause::Broken(fault),
+        Fault::Deep(_) | Fault::Many(_) => Cause::Fault(fault),
     })
 }
 
-/// Appends until there is no more room, and from then on only counts, so that the error can tell the true size.
+/// Checks and decodes one value.
+pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: Limits) -> Result<T> {
+    let decoded = || {
+        scan(bytes, limits).map_err(Cause::Fault)?;
+        let mut deserializer = Deserializer::from_read_ref(bytes);
+        // The scan has counted already, and more strictly. This is for a `Deserialize` implementation that reads the
+        // bytes in another way than the scan did. One more, because the limit itself is refused.
+        deserializer.set_max_depth(Limits::MAX_DEPTH as usize + 1);
+        let value = T::deserialize(&mut deserializer).map_err(Cause::Decode)?;
+        // There is no other way to ask whether it has come to the end.
+        match bool::deserialize(&mut deserializer) {
+            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+            _ => Err(Cause::Unread),
+        }
+    };
+    decoded().map_err(|cause: Cause| cause.error("decode", type_name::<T>()))
+}
+
+/// Why a value could not be encoded or decoded.
+enum Cause {
+    Encode(rmp_serde::encode::Error),
+    Decode(rmp_serde::decode::Error),
+    Large { size: u64, limit: u64 },
+    Fault(Fault),
+    Broken(Fault),
+    Unread,
+}
+
+impl Cause {
+    #[cold]
+    #[inline(never)]
+    fn error(self, doing: &str, name: &str) -> Error {
+        let error = |kind, why: String| Error::new(kind, format!("{doing} a {name}: {why}"));
+        match self {
+            Self::Encode(cause) => {
+                Error::new(ErrorKind::Encode, format!("{doing} a {name}")).with_source(cause)
+            }
+            Self::Decode(cause) => {
+                Error::new(ErrorKind::Decode, format!("{doing} a {name}")).with_source(cause)
+            }
+            Self::Large { size, limit } => error(
+                ErrorKind::TooLarge { size, limit },
+                format!("it takes {size} bytes, {limit} are allowed"),
+            ),
+            Self::Fault(fault) => {
+                let kind = match fault {
+                    Fault::Deep(limit) => ErrorKind::TooDeep { limit },
+                    Fault::Many(limit) => ErrorKind::TooManyItems { limit },
+                    Fault::Short | Fault::Trailing(_) | Fault::Reserved(_) => ErrorKind::Malformed,
+                };
+                error(kind, fault.to_string())
+            }
+            Self::Broken(fault) => error(
+                ErrorKind::Encode,
+                format!("its `Serialize` writes no good value: {fault}"),
+            ),
+            Self::Unread => error(
+                ErrorKind::Decode,
+                "its `Deserialize` does not read the whole value".to_owned(),
+            ),
+        }
+    }
+}
+
+/// Appends until the limit is reached, and from then on only counts, so that the error can tell the true size.
 struct Capped<'a> {
     out: &'a mut Vec<u8>,
-    room: usize,
-    size: u64,
+    /// How long `out` may become.
+    end: usize,
+    /// How many bytes were not stored.
+    lost: u64,
+}
+
+impl<'a> Capped<'a> {
+    fn new(out: &'a mut Vec<u8>, room: usize) -> Self {
+        Self {
+            end: out.len().saturating_add(room),
+            lost: 0,
+            out,
+        }
+    }
+
+    #[cold]
+    fn lose(&mut self, bytes: &[u8]) {
+        self.lost += bytes.len() as u64;
+        self.end = self.out.len();
+    }
 }
 
 impl io::Write for Capped<'_> {
@@ -64,12 +149,10 @@ impl io::Write for Capped<'_> {
 
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.size += bytes.len() as u64;
-        if bytes.len() <= self.room {
-            self.room -= bytes.len();
+        if bytes.len() <= self.end - self.out.len() {
             self.out.extend_from_slice(bytes);
         } else {
-            self.room = 0;
+            self.lose(bytes);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::buffer::Sizes;
 use super::hello::Hello;
 use super::limits::{Encoding, Limits};
-use super::{envelope, frame, msgpack, scan};
+use super::{envelope, frame, msgpack};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes waiting to leave: messages go in, bytes come out.
@@ -32,10 +32,10 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct Outbox {
     bytes: Vec<u8>,
+    /// Those of this side, with the smaller one of the two sides' sizes as far as known.
     limits: Limits,
+    max_message: usize,
     encoding: Encoding,
-    /// The smaller one of the two sides' limits, as far as known.
-    max_message: u64,
     /// Bytes that have been taken.
     taken: u64,
     messages: u64,
@@ -57,8 +57,8 @@ impl Outbox {
         Self {
             bytes: Vec::new(),
             limits,
+            max_message: limits.max_message(),
             encoding,
-            max_message: limits.max_message() as u64,
             taken: 0,
             messages: 0,
             closed: false,
@@ -115,8 +115,7 @@ impl Outbox {
             ));
         }
         let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
-        msgpack::encode(message, self.encoding, self.max_message, draft.bytes)?;
-        scan::scan(draft.body(), self.limits)?;
+        msgpack::encode(message, self.encoding, self.limits, draft.bytes)?;
         draft.finish();
         self.messages += 1;
         Ok(())
@@ -178,7 +177,8 @@ impl Outbox {
     /// assert!(outbox.push(&"a".repeat(200)).is_err());
     /// ```
     pub fn set_peer_limit(&mut self, max_message: u64) {
-        self.max_message = max_message.min(self.limits.max_message() as u64);
+        let theirs = usize::try_from(max_message).unwrap_or(usize::MAX);
+        self.limits = self.limits.with_max_message(theirs.min(self.max_message));
     }
 
     /// Moves everything into `batch`: by swapping buffers if it is empty, else to its end.
@@ -326,10 +326,6 @@ impl<'a> Draft<'a> {
     fn finish(mut self) {
         frame::finish(self.bytes, self.start);
         self.finished = true;
-    }
-
-    fn body(&self) -> &[u8] {
-        &self.bytes[self.start + frame::HEAD..]
     }
 }
 
