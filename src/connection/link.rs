@@ -270,6 +270,21 @@ impl<T: Transport> Link<T> {
         }
     }
 
+    /// Like [`poll_fill`](Self::poll_fill), but takes only what has already arrived: `None` if that is nothing.
+    pub(super) fn fill_now(&self, inbox: &mut Inbox) -> Option<Result<(), End>> {
+        let mut reader = lock(&self.reader);
+        if let Some(result) = self.fill_from_ahead(&mut reader, inbox) {
+            return Some(result);
+        }
+        loop {
+            match T::try_read(&mut reader.half, inbox.space()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                result => return Some(reader.note(result).map(|count| inbox.filled(count))),
+            }
+        }
+    }
+
     /// Hands over what senders have read, or the end that they or an earlier call have met.
     fn fill_from_ahead(
         &self,
@@ -344,23 +359,6 @@ impl<T: Transport> Link<T> {
             } else {
                 self.push_goodbye();
                 self.push_out();
-            }
-        }
-    }
-}
-
-impl Link<crate::transport::Local> {
-    /// Like [`poll_fill`](Self::poll_fill), but takes only what has already arrived: `None` if that is nothing.
-    pub(super) fn fill_now(&self, inbox: &mut Inbox) -> Option<Result<(), End>> {
-        let mut reader = lock(&self.reader);
-        if let Some(result) = self.fill_from_ahead(&mut reader, inbox) {
-            return Some(result);
-        }
-        loop {
-            match reader.half.try_read(inbox.space()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                result => return Some(reader.note(result).map(|count| inbox.filled(count))),
             }
         }
     }

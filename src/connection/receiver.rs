@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
+use tokio::task::coop::poll_proceed;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connection::link::{End, Link};
@@ -170,14 +171,18 @@ impl<M, T: Transport> Receiver<M, T> {
         cx: &mut Context<'_>,
         read: &mut Option<impl FnOnce(Body<'_>) -> R>,
     ) -> Poll<Result<Option<R>>> {
-        loop {
+        // Many messages may wait in the inbox; taking them all must not keep other tasks from running.
+        let budget = ready!(poll_proceed(cx));
+        let result = loop {
             match self.next(read) {
-                Ok(Next::Message(value)) => return Poll::Ready(Ok(Some(value))),
-                Ok(Next::End) => return Poll::Ready(Ok(None)),
+                Ok(Next::Message(value)) => break Ok(Some(value)),
+                Ok(Next::End) => break Ok(None),
                 Ok(Next::NeedMore) => ready!(self.poll_fill(cx))?,
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => break Err(error),
             }
-        }
+        };
+        budget.made_progress();
+        Poll::Ready(result)
     }
 
     /// Takes the next message out of what has been read.
@@ -255,13 +260,18 @@ impl<M, T: Transport> Receiver<M, T> {
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(deadline.at)));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Error::new(
+        Poll::Ready(self.no_hello())
+    }
+
+    #[cold]
+    fn no_hello(&self) -> Error {
+        Error::new(
             ErrorKind::Timeout,
             format!(
                 "hear from {}: it did not say hello in time",
                 self.link.peer()
             ),
-        ))
+        )
     }
 
     /// The error for the end of the bytes without a goodbye.
@@ -350,6 +360,37 @@ impl<M, T: Transport> Receiver<M, T> {
         }
     }
 
+    /// Like [`poll_ready`](Self::poll_ready) when the other process has exited.
+    pub(crate) fn ready_at_last(&mut self) -> Result<()> {
+        while !self.greeted()? {
+            self.fill_at_last()?;
+        }
+        Ok(())
+    }
+
+    /// Like [`poll_recv_with`](Self::poll_recv_with) when the other process has exited: what is not there now will
+    /// never come, whoever else still holds the channel open.
+    pub(crate) fn recv_last_with<R>(
+        &mut self,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Result<Option<R>> {
+        loop {
+            match self.next(read)? {
+                Next::Message(value) => return Ok(Some(value)),
+                Next::End => return Ok(None),
+                Next::NeedMore => self.fill_at_last()?,
+            }
+        }
+    }
+
+    fn fill_at_last(&mut self) -> Result<()> {
+        match self.link.fill_now(&mut self.inbox) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(end)) => Err(self.ended(end)),
+            None => Err(self.ended(End::Closed)),
+        }
+    }
+
     #[cold]
     pub(super) fn not_taken(&self, kind: ErrorKind, sent: u64) -> Error {
         Error::new(
@@ -430,49 +471,33 @@ where
     /// # }
     /// ```
     pub fn try_recv(&mut self) -> Result<Option<M>> {
-        match self.poll_recv(&mut Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(Error::new(
-                ErrorKind::Empty,
-                format!(
-                    "receive from {} at once: no message is there",
-                    self.link.peer()
-                ),
-            )),
-        }
-    }
-}
-
-impl<M> Receiver<M, Local> {
-    /// Like [`poll_ready`](Self::poll_ready) when the other process has exited.
-    pub(crate) fn ready_at_last(&mut self) -> Result<()> {
-        while !self.greeted()? {
-            self.fill_at_last()?;
-        }
-        Ok(())
-    }
-
-    /// Like [`poll_recv_with`](Self::poll_recv_with) when the other process has exited: what is not there now will
-    /// never come, whoever else still holds the channel open.
-    pub(crate) fn recv_last_with<R>(
-        &mut self,
-        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
-    ) -> Result<Option<R>> {
         loop {
-            match self.next(read)? {
-                Next::Message(value) => return Ok(Some(value)),
+            match self.next(&mut Some(|body: Body<'_>| body.decode()))? {
+                Next::Message(decoded) => return decoded.map(Some).map_err(|e| self.at_peer(e)),
                 Next::End => return Ok(None),
-                Next::NeedMore => self.fill_at_last()?,
+                Next::NeedMore => {}
+            }
+            self.link.push_out();
+            match self.link.fill_now(&mut self.inbox) {
+                Some(Ok(())) => {}
+                Some(Err(end)) => return Err(self.ended(end)),
+                None => break,
             }
         }
-    }
-
-    fn fill_at_last(&mut self) -> Result<()> {
-        match self.link.fill_now(&mut self.inbox) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(end)) => Err(self.ended(end)),
-            None => Err(self.ended(End::Closed)),
+        if self
+            .hello
+            .as_ref()
+            .is_some_and(|deadline| deadline.at <= Instant::now())
+        {
+            return Err(self.no_hello());
         }
+        Err(Error::new(
+            ErrorKind::Empty,
+            format!(
+                "receive from {} at once: no message is there",
+                self.link.peer()
+            ),
+        ))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use serde::Serialize;
+use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep};
 
 use crate::connection::link::Link;
@@ -281,7 +282,10 @@ impl<T: Transport> Future for Flush<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
+        // A socket that always has room must not keep other tasks from running.
+        let budget = ready!(poll_proceed(cx));
         if let Poll::Ready(result) = this.link.poll_flush(this.target) {
+            budget.made_progress();
             return Poll::Ready(result);
         }
         // Only the poll after the registration may be relied on, see `Wakers`.

@@ -418,10 +418,11 @@ impl Command {
     }
 
     fn start(&mut self) -> std::io::Result<platform::Spawned> {
-        let mut options = platform::Options::default();
-        options.stdin = self.stdin.to_stdin()?;
-        options.kill_tree = self.kill_tree;
-        options.orphan_grace = self.orphan_grace;
+        let options = platform::Options {
+            stdin: self.stdin.to_stdin()?,
+            kill_tree: self.kill_tree,
+            orphan_grace: self.orphan_grace,
+        };
         platform::spawn(&mut self.command, options)
     }
 }

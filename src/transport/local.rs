@@ -1,5 +1,7 @@
 //! [`Local`]: a Unix domain socket or a Windows named pipe.
 
+use std::io;
+
 use offspring_platform as platform;
 
 use crate::transport::Transport;
@@ -30,5 +32,9 @@ impl Transport for Local {
 
     fn into_split(self) -> (Self::ReadHalf, Self::WriteHalf) {
         self.0.into_split()
+    }
+
+    fn try_read(read_half: &mut Self::ReadHalf, buf: &mut [u8]) -> io::Result<usize> {
+        read_half.try_read(buf)
     }
 }

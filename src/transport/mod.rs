@@ -9,7 +9,11 @@ mod halves;
 mod local;
 mod memory;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub use self::halves::Halves;
 pub use self::local::Local;
@@ -61,4 +65,33 @@ pub trait Transport: Send + 'static {
 
     /// Splits the stream into its two directions. It closes when both are dropped.
     fn into_split(self) -> (Self::ReadHalf, Self::WriteHalf);
+
+    /// Reads what has already arrived, without waiting: `WouldBlock` if that is nothing.
+    ///
+    /// Unless a transport knows better, this polls once, which for a socket of tokio misses what arrived since its
+    /// reactor last ran.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::read`](io::Read::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use offspring::transport::{Memory, Transport};
+    ///
+    /// let (left, _right) = Memory::pair();
+    /// let (mut read_half, _write_half) = left.into_split();
+    /// let nothing = Memory::try_read(&mut read_half, &mut [0; 16]).unwrap_err();
+    /// assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    /// ```
+    fn try_read(read_half: &mut Self::ReadHalf, buf: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(buf);
+        let mut cx = Context::from_waker(Waker::noop());
+        match Pin::new(read_half).poll_read(&mut cx, &mut buf) {
+            Poll::Ready(result) => result.map(|()| buf.filled().len()),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
 }

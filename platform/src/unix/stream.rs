@@ -155,12 +155,18 @@ impl WriteHalf {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         let socket: &UnixStream = half.as_ref();
+        // Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and ends it.
+        let attempt = || Ok(retry(|| send(socket, buf, NO_SIGNAL))?);
+        // The socket is asked first, not tokio: to tokio a new socket is not writable before the reactor has come
+        // round, and what is said at the last moment, on drop, cannot wait for that.
+        match attempt() {
+            Err(error) if would_block(&error) => {}
+            answer => return Poll::Ready(answer),
+        }
         loop {
             ready!(socket.poll_write_ready(cx))?;
-            // Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and ends it.
-            let attempt = || Ok(retry(|| send(socket, buf, NO_SIGNAL))?);
             match socket.try_io(Interest::WRITABLE, attempt) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if would_block(&error) => {}
                 answer => return Poll::Ready(answer),
             }
         }
@@ -202,6 +208,10 @@ impl InFlight {
     fn keep(&mut self, _: OwnedFd) {}
 
     fn taken(&mut self) {}
+}
+
+fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// Whether the server may be alive but have no room in its queue at the moment.
