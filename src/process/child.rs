@@ -337,8 +337,9 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         if let Poll::Ready(result) = receiver.poll_recv_with(cx, read) {
             return Poll::Ready(result);
         }
-        ready!(self.process.poll_wait(cx))?;
-        Poll::Ready(receiver.recv_last_with(read))
+        let exit = ready!(self.process.poll_wait(cx));
+        // Messages first, even if the system does not tell how the process ended.
+        Poll::Ready(receiver.recv_last_with(read).map_err(|end| exit.err().unwrap_or(end)))
     }
 
     /// Waits until the process has ended.

@@ -69,10 +69,9 @@ impl Process {
     }
 
     pub(crate) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        loop {
-            if let Some(status) = self.try_wait()? {
-                return Poll::Ready(Ok(status));
-            }
+        // The state and the registration are asked before the system: somebody who waits for messages of the child
+        // polls this with each of them.
+        while let State::Running = self.state {
             let (watch, is_new) = match self.watch.take() {
                 Some(watch) => (watch, false),
                 None => (register(&self.exit)?, true),
@@ -87,10 +86,16 @@ impl Process {
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
-            if WAITABLE_LATER {
-                self.observe(Waiting::Blocking)?;
-            }
+            let waiting = match WAITABLE_LATER {
+                true => Waiting::Blocking,
+                false => Waiting::No,
+            };
+            self.observe(waiting)?;
         }
+        Poll::Ready(
+            self.observe(Waiting::No)
+                .and_then(|status| status.ok_or_else(|| self.lost())),
+        )
     }
 
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
