@@ -6,12 +6,12 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStdin, Command, Stdio};
 
-use rustix::fs::fstat;
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::fs::{Mode, OFlags, fstat, open};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
 use rustix::process::Pid;
 
@@ -24,6 +24,7 @@ use crate::process::{Options, Spawned, Stdin};
 
 pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
     need_runtime("spawn a child")?;
+    let _occupied = occupy_stdin()?;
     let token = Token::random()?;
     let (ours, theirs) = socket_pair()?;
     let (real, writer) = real_stdin(options.stdin)?;
@@ -74,6 +75,21 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
     })
+}
+
+/// Fills the slot of the standard input if this process was started without one, or has closed it.
+///
+/// std may open the child's standard output there, and then puts the channel into the slot first: the child would
+/// write its output into the channel.
+fn occupy_stdin() -> io::Result<Option<OwnedFd>> {
+    match fcntl_getfd(io::stdin()) {
+        Err(Errno::BADF) => {
+            let null = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            // The lowest free descriptor, so this is the slot, unless another thread was quicker.
+            Ok((null.as_raw_fd() == 0).then_some(null))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What the child reads once it has attached, and the other end if that is a pipe of ours.
