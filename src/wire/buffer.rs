@@ -49,7 +49,8 @@ impl Buffer {
                 unread + missing
             };
             // What a header claims is believed only as far as bytes have come.
-            let len = needed.min(2 * unread + READ).max(usual);
+            let plausible = (4 * unread).min(2 * unread + READ);
+            let len = needed.min(plausible).max(usual);
             if len > self.bytes.len() {
                 self.bytes.resize(len, 0);
             }
@@ -109,9 +110,11 @@ impl Buffer {
     }
 
     fn compact(&mut self) {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
     }
 
     /// Begins at the front again, all having been taken. Here is where an idle connection waits, so a buffer that
@@ -125,6 +128,8 @@ impl Buffer {
         if self.bytes.capacity() > 2 * keep && !self.wants_more() {
             self.bytes.truncate(keep);
             self.bytes.shrink_to(keep);
+            // That a large frame filled its room exactly does not mean that more is coming.
+            self.was_full = false;
         }
     }
 }

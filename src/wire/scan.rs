@@ -140,3 +140,117 @@ pub(super) fn uint(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
     let bytes = bytes.get(at..at + width)?;
     Some(bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same written without care for stack or time, straight from the MessagePack specification.
+    fn reference(bytes: &[u8], depth: u32, items: &mut u64, limits: Limits) -> Option<usize> {
+        let number = |width| uint(bytes, 1, width);
+        let nested = |items: &mut u64, head: usize, entries: u64, values: u64| {
+            *items += entries;
+            let mut at = head;
+            if depth >= limits.max_depth() || *items > u64::from(limits.max_items()) {
+                return None;
+            }
+            for _ in 0..entries * values {
+                at += reference(bytes.get(at..)?, depth + 1, items, limits)?;
+            }
+            Some(at)
+        };
+        let extension = |len| (depth < limits.max_depth()).then_some(len);
+        let len = match *bytes.first()? {
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 1,
+            map @ 0x80..=0x8f => nested(items, 1, u64::from(map - 0x80), 2)?,
+            array @ 0x90..=0x9f => nested(items, 1, u64::from(array - 0x90), 1)?,
+            string @ 0xa0..=0xbf => 1 + usize::from(string - 0xa0),
+            0xc1 => return None,
+            0xc4 | 0xd9 => 2 + number(1)? as usize,
+            0xc5 | 0xda => 3 + number(2)? as usize,
+            0xc6 | 0xdb => 5 + number(4)? as usize,
+            0xc7 => extension(2 + 1 + number(1)? as usize)?,
+            0xc8 => extension(3 + 1 + number(2)? as usize)?,
+            0xc9 => extension(5 + 1 + number(4)? as usize)?,
+            0xcc | 0xd0 => 1 + 1,
+            0xcd | 0xd1 => 1 + 2,
+            0xce | 0xd2 | 0xca => 1 + 4,
+            0xcf | 0xd3 | 0xcb => 1 + 8,
+            0xd4 => extension(2 + 1)?,
+            0xd5 => extension(2 + 2)?,
+            0xd6 => extension(2 + 4)?,
+            0xd7 => extension(2 + 8)?,
+            0xd8 => extension(2 + 16)?,
+            0xdc => nested(items, 3, number(2)?, 1)?,
+            0xdd => nested(items, 5, number(4)?, 1)?,
+            0xde => nested(items, 3, number(2)?, 2)?,
+            0xdf => nested(items, 5, number(4)?, 2)?,
+        };
+        (len <= bytes.len()).then_some(len)
+    }
+
+    #[test]
+    fn agrees_with_the_specification_of_messagepack() {
+        let limits = Limits::new().with_max_depth(4).with_max_items(40);
+        let mut state = 1u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let mut good = 0;
+        for _ in 0..200_000 {
+            let bytes: Vec<_> = (0..random(24))
+                .map(|_| match random(4) {
+                    0 => random(256) as u8,
+                    1 => 0xc0 + random(32) as u8,
+                    2 => 0x80 + random(0x24) as u8,
+                    _ => random(3) as u8,
+                })
+                .collect();
+            let expected = reference(&bytes, 0, &mut 0, limits);
+            assert_eq!(value(&bytes, limits).ok(), expected, "{bytes:02x?}");
+            good += u32::from(expected.is_some());
+        }
+        assert!((50_000..150_000).contains(&good), "{good}: no good mix");
+    }
+
+    #[test]
+    fn every_first_byte_has_its_size() {
+        for marker in 0..=255 {
+            let mut bytes = vec![0; 300];
+            bytes[0] = marker;
+            let expected = reference(&bytes, 0, &mut 0, Limits::new());
+            assert_eq!(value(&bytes, Limits::new()).ok(), expected, "{marker:#04x}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_cut_off_anywhere_is_short() {
+        let whole = b"\x85\xa1a\x93\x01\xcd\x02\x03\xc0\xa1b\xc4\x02xy\xa1c\xc7\x02\x05xy\xa1d\x81\x01\x90\xa1e\xcb12345678";
+        assert_eq!(scan(whole, Limits::new()), Ok(()));
+        for cut in 0..whole.len() {
+            assert_eq!(
+                scan(&whole[..cut], Limits::new()),
+                Err(Fault::Short),
+                "cut at {cut}"
+            );
+        }
+        let extra = [&whole[..], &[0]].concat();
+        assert_eq!(scan(&extra, Limits::new()), Err(Fault::Trailing(1)));
+    }
+
+    #[test]
+    fn what_cannot_fit_is_refused_at_its_head() {
+        // Each of the two arrays would fit alone.
+        let bytes = [&[0x92, 0xdc, 0x00, 0x05, 0xdc, 0x00, 0x05][..], &[0xc1; 7]].concat();
+        assert_eq!(scan(&bytes, Limits::new()), Err(Fault::Short));
+        assert_eq!(
+            scan(&[0xdd, 0xff, 0xff, 0xff, 0xff, 0xc1], Limits::new()),
+            Err(Fault::Short)
+        );
+        assert_eq!(
+            scan(&[0xdf, 0x80, 0x00, 0x00, 0x00, 0xc1], Limits::new()),
+            Err(Fault::Short)
+        );
+    }
+}
