@@ -57,11 +57,6 @@ impl Error {
         self
     }
 
-    /// The same error once more, for a state that lasts. Without the cause, which cannot be copied.
-    pub(crate) fn again(&self) -> Self {
-        Self::new(self.kind(), self.0.text.clone())
-    }
-
     /// Puts in front what was being done: `send to child "resize" (pid 7): …`.
     #[cold]
     pub(crate) fn during(mut self, what: impl fmt::Display) -> Self {

@@ -16,7 +16,7 @@ const MIB: usize = 1024 * KIB;
 
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "it is only decoded")]
-struct Tree(Vec<Tree>);
+struct Tree(Vec<Self>);
 
 /// Decodes what cannot be decoded, and looks at the most memory that was in use at once.
 #[track_caller]

@@ -44,7 +44,6 @@ pub struct Inbox {
     /// How many unread bytes `look_ahead` has seen, and the order of what it has seen.
     seen: usize,
     order_seen: Order,
-    failed: Option<Error>,
 }
 
 impl Inbox {
@@ -70,7 +69,6 @@ impl Inbox {
             order: Order::default(),
             seen: 0,
             order_seen: Order::default(),
-            failed: None,
         }
     }
 
@@ -135,7 +133,7 @@ impl Inbox {
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`], [`ErrorKind::Incompatible`] or [`ErrorKind::TooLarge`]: nothing more can be read
-    /// from this peer, and every later call gives the same error.
+    /// from this peer. What is wrong is not taken, so every later call gives the same error.
     ///
     /// # Examples
     ///
@@ -157,20 +155,13 @@ impl Inbox {
         }
         let (unread, taken) = self.buffer.reader();
         let mut len = 0;
-        match walk(unread, &mut len, &mut self.order, self.limits) {
-            Ok(envelope) => {
-                *taken += len;
-                if self.seen < len {
-                    (self.seen, self.order_seen) = (len, self.order);
-                }
-                self.seen -= len;
-                Ok(envelope)
-            }
-            Err(error) => {
-                self.failed = Some(error.again());
-                Err(error)
-            }
+        let envelope = walk(unread, &mut len, &mut self.order, self.limits)?;
+        *taken += len;
+        if self.seen < len {
+            (self.seen, self.order_seen) = (len, self.order);
         }
+        self.seen -= len;
+        Ok(envelope)
     }
 
     /// Finds the next control envelope among those that wait, without taking anything. Messages are passed over, and
@@ -234,9 +225,6 @@ impl Inbox {
     /// assert_eq!(inbox.end().unwrap_err().kind(), ErrorKind::Truncated);
     /// ```
     pub fn end(&self) -> Result<()> {
-        if let Some(error) = &self.failed {
-            return Err(error.again());
-        }
         let mut unread = self.buffer.unread();
         if self.peer.is_none() {
             match Hello::parse(unread)? {
@@ -331,41 +319,25 @@ impl Inbox {
 
     /// Checks the peer's hello as soon as it is there, and tells whether frames can be read.
     pub(crate) fn open(&mut self) -> Result<bool> {
-        if let Some(error) = &self.failed {
-            return Err(error.again());
+        if self.agreement.is_none() {
+            let (unread, taken) = self.buffer.reader();
+            let Parsed::Complete { len, value } = Hello::parse(unread)? else {
+                return Ok(false);
+            };
+            self.agreement = Some(self.ours.agree(&value)?);
+            self.peer = Some(value);
+            *taken += len;
         }
-        if self.peer.is_some() {
-            return Ok(true);
-        }
-        let agreed = match Hello::parse(self.buffer.unread()) {
-            Ok(Parsed::Incomplete { .. }) => return Ok(false),
-            Ok(Parsed::Complete { len, value }) => {
-                *self.buffer.reader().1 += len;
-                self.ours.agree(self.peer.insert(value))
-            }
-            Err(error) => Err(error),
-        };
-        match agreed {
-            Ok(agreement) => {
-                self.agreement = Some(agreement);
-                Ok(true)
-            }
-            Err(error) => {
-                self.failed = Some(error.again());
-                Err(error)
-            }
-        }
+        Ok(true)
     }
 
     /// How many unread bytes there must be until `next` gets further; 0 if it does so now.
     fn need(&self) -> usize {
         let unread = self.buffer.unread();
-        let need = match (&self.failed, &self.peer) {
-            (Some(_), _) => return 0,
-            (None, None) => Hello::parse(unread).map(|parsed| parsed.need()),
-            (None, Some(_)) => {
-                Frame::parse(unread, self.limits.max_message() as u64).map(|parsed| parsed.need())
-            }
+        let need = if self.peer.is_none() {
+            Hello::parse(unread).map(|parsed| parsed.need())
+        } else {
+            Frame::parse(unread, self.limits.max_message() as u64).map(|parsed| parsed.need())
         };
         need.unwrap_or(0)
     }

@@ -164,3 +164,16 @@ fn a_fault_ahead_leaves_what_is_in_front_of_it() -> Result<()> {
     assert_eq!(inbox.next().unwrap_err().kind(), ErrorKind::Protocol);
     Ok(())
 }
+
+#[test]
+fn looking_ahead_knows_what_was_taken_before() -> Result<()> {
+    let mut inbox = greeted();
+    inbox.absorb(&mut [frame(1, &[0; 8]), frame(0, &[7])].concat());
+    assert!(matches!(
+        inbox.next()?,
+        Some(Envelope::Goodbye { taken: 0 })
+    ));
+    assert_eq!(inbox.look_ahead().unwrap_err().kind(), ErrorKind::Protocol);
+    assert_eq!(inbox.next().unwrap_err().kind(), ErrorKind::Protocol);
+    Ok(())
+}

@@ -36,6 +36,14 @@ fn the_session_in_the_specification_is_what_the_code_writes_and_reads() -> Resul
     outbox.take(&mut written);
     assert_eq!(hex(&left[len..]), hex(&written));
 
+    let Parsed::Complete { value, .. } = Hello::parse(&right)? else {
+        panic!("no whole hello")
+    };
+    assert_eq!((value.wire_versions(), value.agent()), (1..=3, ""));
+    let mut again = Vec::new();
+    value.encode(&mut again);
+    assert_eq!(hex(&right[..10]), hex(&again[..10]));
+
     let right_hello = Hello::new().with_protocol("len", 2..=4)?;
     let mut inbox = Inbox::new(Limits::new(), right_hello);
     inbox.absorb(&mut left.clone());
