@@ -1,28 +1,26 @@
 //! [`Connection`]: typed messages over a transport.
 
 mod link;
+mod open;
 mod receiver;
 mod sender;
 mod wakers;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use futures_core::Stream;
-use offspring_platform as platform;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use self::link::Link;
+pub(crate) use self::open::HANDSHAKE_TIMEOUT;
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
-use crate::error::{Error, ErrorKind, Result};
-use crate::transport::{Local, Memory, Transport};
+use crate::error::{ErrorKind, Result};
+use crate::transport::{Local, Transport};
 use crate::wire::Body;
-use crate::{Config, Name};
 
 /// Two-way, typed messages with one other process.
 ///
@@ -71,149 +69,7 @@ pub struct Connection<Tx: ?Sized, Rx, T: Transport = Local> {
     receiver: Receiver<Rx, T>,
 }
 
-impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
-    /// Connects to the program of the same user that listens on `name`.
-    ///
-    /// The server's user is checked before the first byte is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`] if nobody listens, [`ErrorKind::Refused`] if the server belongs to another user,
-    /// [`ErrorKind::Timeout`] if it does not accept within
-    /// [`Config::connect_timeout`](crate::Config::connect_timeout).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the half-made connection.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::{Connection, Listener, Name};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> offspring::Result<()> {
-    /// let name = Name::unique()?; // a real daemon has a fixed one: Name::new("my-app")
-    /// let mut listener = Listener::bind(&name)?;
-    /// tokio::spawn(async move {
-    ///     let mut client = listener.accept::<str, String>().await?;
-    ///     while let Some(name) = client.recv().await? {
-    ///         client.send(&format!("Hello {name}")).await?;
-    ///     }
-    ///     Ok::<(), offspring::Error>(())
-    /// });
-    ///
-    /// let mut server = Connection::<str, String>::connect(&name).await?;
-    /// server.send("Ada").await?;
-    /// assert_eq!(server.recv().await?.as_deref(), Some("Hello Ada"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn connect(name: &Name) -> Result<Self> {
-        Self::connect_with(name, Config::new()).await
-    }
-
-    /// Like [`connect`](Self::connect), with limits and deadlines of one's own.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the half-made connection.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::{Config, Connection, ErrorKind, Name};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> offspring::Result<()> {
-    /// let config = Config::new().protocol("my-app", 1);
-    /// let nobody = Name::unique()?;
-    /// let error = Connection::<str, String>::connect_with(&nobody, config).await.unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::NotFound);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn connect_with(name: &Name, config: Config) -> Result<Self> {
-        let deadline = Instant::now() + config.connect_timeout;
-        let stream = platform::Stream::connect(name.as_platform(), deadline)
-            .await
-            .map_err(|error| Error::io(format!("connect to {name:?}"), error))?;
-        Ok(Self::open(
-            Local(stream),
-            config,
-            format!("server {name:?}"),
-            HANDSHAKE_TIMEOUT,
-        ))
-    }
-}
-
-impl<Tx: ?Sized, Rx> Connection<Tx, Rx, Memory> {
-    /// Creates two connections that are joined within this process.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use offspring::Connection;
-    /// let (left, right) = Connection::<str, u32, _>::memory::<u32, String>();
-    /// # let _ = (left, right);
-    /// ```
-    pub fn memory<PeerTx: ?Sized, PeerRx>() -> (Self, Connection<PeerTx, PeerRx, Memory>) {
-        let (left, right) = Memory::pair();
-        (Self::new(left), Connection::new(right))
-    }
-}
-
 impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
-    /// Speaks over a transport that is already connected.
-    ///
-    /// # Examples
-    ///
-    /// See [`Transport`].
-    ///
-    /// ```
-    /// use offspring::{Connection, transport::Memory};
-    /// let (left, right) = Memory::pair();
-    /// let left = Connection::<str, String, _>::new(left);
-    /// # let _ = (left, right);
-    /// ```
-    pub fn new(transport: T) -> Self {
-        Self::with_config(transport, Config::new())
-    }
-
-    /// Like [`new`](Self::new), with limits and deadlines of one's own.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use offspring::{Config, Connection, transport::Memory};
-    /// let (left, right) = Memory::pair();
-    /// let left = Connection::<str, String, _>::with_config(left, Config::new().max_message(1024));
-    /// # let _ = (left, right);
-    /// ```
-    pub fn with_config(transport: T, config: Config) -> Self {
-        Self::open(
-            transport,
-            config,
-            "the other side".to_owned(),
-            HANDSHAKE_TIMEOUT,
-        )
-    }
-
-    /// Opens a connection to `peer`, named in words for error texts.
-    pub(crate) fn open(transport: T, config: Config, peer: String, handshake: Duration) -> Self {
-        let handshake = config.handshake_timeout.unwrap_or(handshake);
-        let link = Arc::new(Link::new(transport, config, peer));
-        let receiver = Receiver::new(Arc::clone(&link), handshake);
-        Self {
-            sender: Sender::new(link),
-            receiver,
-        }
-    }
-
     /// Splits the connection into its two halves, to be used by different tasks.
     ///
     /// # Examples
@@ -571,6 +427,3 @@ impl<Tx: ?Sized, Rx: DeserializeOwned, T: Transport> Stream for Connection<Tx, R
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// How long a program that is already running may take to say hello.
-pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
