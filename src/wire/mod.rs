@@ -70,11 +70,12 @@
 //!
 //! - After its **goodbye** a side sends no message and no second goodbye.
 //! - **taken** answers a goodbye, and is sent by a side that has read one only. It is sent when the program has taken
-//!   every message in front of that goodbye, and it may be sent earlier by a side that is ending itself and so will not
-//!   take more for now. It may be sent again when the number has grown, also after the side's own goodbye. The numbers
-//!   in goodbye and taken never go down.
+//!   every message in front of that goodbye, unless the side's own goodbye has said the same number already. It may be
+//!   sent earlier by a side that is ending itself and so will not take more for now, and again when the number has
+//!   grown. The numbers in goodbye and taken never go down.
 //! - A side that has said goodbye and reads a number as high as the number of its messages knows that all of them were
-//!   taken. It may close the transport.
+//!   taken. When it has read a goodbye too it has nothing to wait for, and may close the transport. So a taken that is
+//!   written late may find nobody there, which is no fault.
 //! - The end of the stream behind a goodbye is orderly. At the end of any other frame it means that the peer is gone
 //!   without a word; inside a hello or a frame, that it was cut off.
 //!
@@ -154,10 +155,7 @@
 //! < 00 00 00 09                                     frame: 9 bytes follow
 //! < 02 00 00 00 00 00 00 00 01                      taken: 1 message, the question
 //! < 00 00 00 09                                     frame: 9 bytes follow
-//! < 01 00 00 00 00 00 00 00 01                      goodbye: 1 message was taken
-//!
-//! > 00 00 00 09                                     frame: 9 bytes follow
-//! > 02 00 00 00 00 00 00 00 01                      taken: 1 message; both streams end
+//! < 01 00 00 00 00 00 00 00 01                      goodbye: both sides may close now
 //! ```
 
 mod agreement;

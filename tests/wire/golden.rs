@@ -31,7 +31,6 @@ fn the_session_in_the_specification_is_what_the_code_writes_and_reads() -> Resul
     let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
     outbox.push(&Question { word: "hippo" })?;
     outbox.push_goodbye(1)?;
-    outbox.push_taken(1);
     let mut written = Vec::new();
     outbox.take(&mut written);
     assert_eq!(hex(&left[len..]), hex(&written));
@@ -50,7 +49,7 @@ fn the_session_in_the_specification_is_what_the_code_writes_and_reads() -> Resul
     let question = b"\x81\xa4word\xa5hippo".to_vec();
     assert_eq!(
         drain(&mut inbox)?,
-        [Seen::Message(question), Seen::Goodbye(1), Seen::Taken(1)]
+        [Seen::Message(question), Seen::Goodbye(1)]
     );
     assert_eq!(inbox.agreement().unwrap().protocol_version(), Some(2));
     assert_eq!(inbox.agreement().unwrap().max_message(), 1_048_576);
