@@ -58,6 +58,7 @@ impl Error {
     }
 
     /// Puts in front what was being done: `send to child "resize" (pid 7): …`.
+    #[cfg(feature = "tokio")]
     #[cold]
     pub(crate) fn during(mut self, what: impl fmt::Display) -> Self {
         self.0.text = format!("{what}: {}", self.0.text).into();
@@ -80,6 +81,7 @@ impl Error {
     }
 
     /// Adds to the text, without changing the kind.
+    #[cfg(feature = "tokio")]
     #[cold]
     pub(crate) fn and_then_text(mut self, more: impl fmt::Display) -> Self {
         self.0.text = format!("{}{more}", self.0.text).into();

@@ -115,6 +115,7 @@ impl Name {
             .map_err(|error| Error::io(format_args!("locate {self:?}"), error))
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn as_platform(&self) -> &platform::Name {
         &self.0
     }
