@@ -19,9 +19,18 @@ impl Slot {
     pub(crate) fn find(note: &Note) -> Option<Self> {
         let slot = stdin::get()?;
         let parents = |pid: io::Result<u32>| pid.is_ok_and(|pid| pid == note.parent_pid);
-        let ours = pipe::identity(slot) == Some(note.inode)
-            && parents(pipe::server_pid(slot))
-            && parents(pipe::client_pid(slot));
+        let ours = match pipe::identity(slot) {
+            Some(identity) => {
+                identity == note.inode
+                    && parents(pipe::server_pid(slot))
+                    && parents(pipe::client_pid(slot))
+            }
+            // Wine tells no name of a pipe that the parent has closed. But then all that the parent ever wrote
+            // is there to be looked at.
+            None => {
+                pipe::look(slot).is_some_and(|bytes| Preface::decode(&bytes, note.token).is_ok())
+            }
+        };
         ours.then_some(Self(slot))
     }
 

@@ -119,6 +119,25 @@ pub(super) fn arrived(pipe: &OwnedHandle) -> io::Result<usize> {
     Ok(arrived as usize)
 }
 
+/// Looks at the first bytes that have arrived, and leaves them there; `None` if there are not so many.
+pub(super) fn look<const SIZE: usize>(pipe: HANDLE) -> Option<[u8; SIZE]> {
+    let mut bytes = [0; SIZE];
+    let mut found = 0;
+    // SAFETY: for a handle that is no pipe the call fails; the array is as large as it is told, and outlives it.
+    check(unsafe {
+        PeekNamedPipe(
+            pipe,
+            bytes.as_mut_ptr().cast(),
+            SIZE as u32,
+            &mut found,
+            null_mut(),
+            null_mut(),
+        )
+    })
+    .ok()?;
+    (found as usize == SIZE).then_some(bytes)
+}
+
 /// The process that opened the client end, as the system noted it then.
 pub(super) fn client_pid(pipe: HANDLE) -> io::Result<u32> {
     let mut pid = 0;

@@ -18,6 +18,7 @@ use windows_sys::Win32::System::Pipes::ImpersonateNamedPipeClient;
 use windows_sys::Win32::System::Threading::{GetCurrentThread, OpenThreadToken, SetThreadToken};
 
 use super::handle::{check, is, own};
+use super::pipe;
 use super::token::{self, Sid};
 
 /// The rules of access to a new object: this user only, from programs that the system trusts as much as this one.
@@ -86,9 +87,7 @@ pub(super) fn check_owner(pipe: &OwnedHandle) -> io::Result<()> {
 
 /// Refuses a client of another user. An error while asking is a refusal too.
 ///
-/// The access rules of the pipe have kept strangers out already; this does not rely on them. The identity is the
-/// one that the system noted when the client opened the pipe: it needs no byte from the client, no process id, and
-/// no client that still lives. Clients that forbid or postpone this (dynamic tracking) are refused.
+/// The access rules of the pipe have kept strangers out already; this does not rely on them.
 pub(super) fn check_client(pipe: &OwnedHandle) -> io::Result<()> {
     if user_of_client(pipe)? == *token::user()? {
         Ok(())
@@ -129,7 +128,17 @@ fn owner_of(object: &OwnedHandle) -> io::Result<Sid> {
 }
 
 fn user_of_client(pipe: &OwnedHandle) -> io::Result<Sid> {
-    let _before = Impersonation::begin(pipe)?;
+    // Our own clients let the system note their identity when they open the pipe: it needs no byte from them, no
+    // process id, and they may be gone. Of a program that does not do so, as most in other languages, the identity
+    // is known after its first byte only; then its process has to tell, and has to live.
+    match noted_user(pipe) {
+        Ok(user) => Ok(user),
+        Err(_) => token::user_of_process(pipe::client_pid(pipe.as_raw_handle())?),
+    }
+}
+
+fn noted_user(pipe: &OwnedHandle) -> io::Result<Sid> {
+    let _acting = Impersonation::begin(pipe)?;
     // The access check on the token is made as this process: the client's user may not open its own.
     let token = thread_token(TOKEN_QUERY)?;
     token::user_of(&token)

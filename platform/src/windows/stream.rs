@@ -102,6 +102,7 @@ impl ReadHalf {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
+        ready!(poll_budget(cx));
         if self.unread.is_empty() && ready!(self.poll_fill(cx))? == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -122,7 +123,6 @@ impl ReadHalf {
     /// Waits until there are unread bytes, and answers how many; 0 is the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            ready!(poll_budget(cx));
             let outcome = match ready!(self.operation.poll(cx.waker())) {
                 Some(outcome) => outcome,
                 None => ready!(self.start(cx.waker())),
@@ -130,6 +130,7 @@ impl ReadHalf {
             if let Some(filled) = self.filled(outcome) {
                 return Poll::Ready(filled);
             }
+            ready!(poll_budget(cx));
         }
     }
 

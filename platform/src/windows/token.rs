@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -76,6 +76,19 @@ pub(super) fn user_of(token: &OwnedHandle) -> io::Result<Sid> {
     sid_of(token, TokenUser)
 }
 
+/// The user of a process that may end, and whose id another may get, at any time.
+#[cfg(feature = "tokio")]
+pub(super) fn user_of_process(pid: u32) -> io::Result<Sid> {
+    use std::os::windows::io::AsHandle as _;
+    use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION};
+
+    // SAFETY: takes no pointers.
+    let process = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    // SAFETY: the call has just made it for us.
+    let process = unsafe { own(process) }?;
+    user_of(&token_of(process.as_handle())?)
+}
+
 /// Errors are not remembered: the next caller tries again.
 fn once(
     cell: &'static OnceLock<Sid>,
@@ -91,11 +104,16 @@ fn once(
 }
 
 fn own_token() -> io::Result<OwnedHandle> {
-    let mut token = null_mut();
-    // SAFETY: the pseudo-handle of this process is always valid.
+    // SAFETY: returns a constant.
     let process = unsafe { GetCurrentProcess() };
-    // SAFETY: `token` outlives the call.
-    check(unsafe { OpenProcessToken(process, TOKEN_QUERY, &mut token) })?;
+    // SAFETY: the pseudo-handle of this process is always valid.
+    token_of(unsafe { BorrowedHandle::borrow_raw(process) })
+}
+
+fn token_of(process: BorrowedHandle<'_>) -> io::Result<OwnedHandle> {
+    let mut token = null_mut();
+    // SAFETY: the process is open, and `token` outlives the call.
+    check(unsafe { OpenProcessToken(process.as_raw_handle(), TOKEN_QUERY, &mut token) })?;
     // SAFETY: the call succeeded, so this is a new handle, and nobody else has it.
     unsafe { own(token) }
 }
