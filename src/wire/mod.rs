@@ -14,11 +14,11 @@
 //! ```text
 //! stream = hello, then any number of frames
 //!
-//!          0                       8        9        10       12
+//!          0                         8        9        10        12
 //! hello    | 89 4f 46 53 0d 0a 1a 0a | wire   | wire   | map len | map ...
 //!          | magic                   | min u8 | max u8 | u16     | map len bytes, at most 4084
 //!
-//!          0            4        5
+//!          0            4         5
 //! frame    | length u32 | kind u8 | body ...
 //!          |            | length bytes: kind and body, at least 1
 //! ```
