@@ -21,6 +21,7 @@ use tokio::signal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+/// Keeps keys and their values for clients.
 #[derive(Parser)]
 struct Options {
     /// The name that clients connect to.

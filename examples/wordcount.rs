@@ -29,6 +29,7 @@ use offspring::{Child, Command, Config, ErrorKind, Parent, Stdio};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+/// Counts the words of all files below a folder.
 #[derive(Parser)]
 struct Options {
     /// The folder with the files.

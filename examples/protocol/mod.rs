@@ -12,7 +12,8 @@ pub(crate) fn config() -> Config {
     Config::new().protocol("offspring-example-store", 1)
 }
 
-/// What a client asks. `client` takes exactly these as its subcommands.
+/// What the daemon can be asked.
+// `client` takes exactly these as its subcommands, and shows these comments as their help.
 #[derive(Debug, Serialize, Deserialize, clap::Subcommand)]
 pub(crate) enum Request {
     /// Shows the value of a key.
