@@ -7,10 +7,13 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{FileType, Stat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 #[cfg(target_vendor = "apple")]
 static MAKING: std::sync::RwLock<()> = std::sync::RwLock::new(());
@@ -93,6 +96,17 @@ fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     } else {
         Ok(fcntl_dupfd_cloexec(fd, 3)?)
     }
+}
+
+/// A descriptor that the runtime watches.
+pub(super) type Watched = AsyncFd<Arc<OwnedFd>>;
+
+/// Has the runtime watch a descriptor. Panics outside of one.
+pub(super) fn watch(fd: Arc<OwnedFd>, interest: Interest) -> io::Result<Watched> {
+    // SAFETY: the `Arc` that `AsyncFd` holds owns the descriptor, and nobody can take that out of it: `as_raw_fd` is
+    // the same open file from registration to deregistration.
+    let watched = unsafe { AsyncFd::register_with_interest(fd, interest) };
+    Ok(watched?)
 }
 
 /// What kind of file it is, in words.

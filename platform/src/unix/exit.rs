@@ -30,6 +30,7 @@ impl ExitFd {
             Ok(exit) => Ok(exit),
             // The system reaped it already, because the program ignores SIGCHLD, or it is a zombie (macOS).
             Err(Errno::SRCH) => Self::of_thread(|| {}),
+            // No such call, or a sandbox forbids it.
             Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::INVAL) => {
                 Self::of_thread(move || wait_for_exit(pid))
             }
@@ -58,6 +59,11 @@ impl ExitFd {
             fd: Arc::new(read),
             is_pidfd: false,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_thread_for_tests(pid: Pid) -> Self {
+        Self::of_thread(move || wait_for_exit(pid)).unwrap()
     }
 
     /// Signals the process through the descriptor; `None` if it is not of that kind.
@@ -162,3 +168,53 @@ fn wait_for_exit(pid: Pid) {
 /// Never used: `kqueue` does not fail with the errors that lead here.
 #[cfg(target_os = "openbsd")]
 fn wait_for_exit(_: Pid) {}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{WaitOptions, waitpid};
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::zombie_processes, reason = "it is reaped by its id at the end")]
+    fn an_exit_is_told_without_a_pidfd_too_and_left_to_be_reaped() {
+        let mut child = Command::new("/bin/cat")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let native = ExitFd::of_child(pid).unwrap();
+        let by_thread = ExitFd::of_thread(move || wait_for_exit(pid)).unwrap();
+        for exit in [&native, &by_thread] {
+            let mut fds = [PollFd::new(&*exit.fd, PollFlags::IN)];
+            let now = rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            };
+            assert_eq!(
+                poll(&mut fds, Some(&now)).unwrap(),
+                0,
+                "it is still running"
+            );
+        }
+        assert!(by_thread.signal(Signal::KILL).is_none());
+        drop(child.stdin.take());
+        native.block().unwrap();
+        by_thread.block().unwrap();
+        assert!(waitpid(Some(pid), WaitOptions::NOHANG).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_told_from_one_that_cannot_be_watched() {
+        let mut child = Command::new("/bin/cat")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        child.wait().unwrap();
+        assert!(ExitFd::of_process(pid).unwrap().is_none());
+        ExitFd::of_child(pid).unwrap().block().unwrap();
+    }
+}

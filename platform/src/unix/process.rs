@@ -13,18 +13,15 @@
 //! stranger. So the leader stays unreaped (a zombie) until `kill` was called or the handle is dropped.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
-use super::descriptor::retry;
+use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
 use super::exit::ExitFd;
 use super::reaper;
@@ -34,7 +31,7 @@ pub(crate) struct Process {
     pid: Pid,
     exit: ExitFd,
     /// The registration with a runtime, made when somebody first waits.
-    watch: Option<AsyncFd<Arc<OwnedFd>>>,
+    watch: Option<Watched>,
     leads_group: bool,
     state: State,
 }
@@ -74,7 +71,10 @@ impl Process {
         while let State::Running = self.state {
             let (watch, is_new) = match self.watch.take() {
                 Some(watch) => (watch, false),
-                None => (register(&self.exit)?, true),
+                None => {
+                    need_runtime("wait for a process")?;
+                    (watch(self.exit.shared(), Interest::READABLE)?, true)
+                }
             };
             let watch = self.watch.insert(watch);
             match ready!(watch.poll_read_ready(cx)) {
@@ -213,14 +213,6 @@ impl Drop for Process {
     }
 }
 
-fn register(exit: &ExitFd) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
-    need_runtime("wait for a process")?;
-    // SAFETY: the descriptor is owned by the `Arc`, which `AsyncFd` holds and nobody can take another descriptor
-    // out of: `as_raw_fd` is the same open file from registration to deregistration.
-    let watch = unsafe { AsyncFd::register_with_interest(exit.shared(), Interest::READABLE) };
-    Ok(watch?)
-}
-
 /// Whether a wait call may block until the process has exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
@@ -294,4 +286,45 @@ fn wait_id(
         };
         ExitStatus::from_raw(raw)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A child on a system without pidfds.
+    #[expect(clippy::zombie_processes, reason = "`Process` reaps it")]
+    fn without_pidfd(program: &mut Command) -> Process {
+        let child = program.stdin(Stdio::null()).spawn().unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let exit = ExitFd::of_thread_for_tests(pid);
+        Process {
+            pid,
+            exit,
+            watch: None,
+            leads_group: false,
+            state: State::Running,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_is_waited_for_and_ended_without_pidfds_too() {
+        let mut child = without_pidfd(Command::new("/bin/sh").args(["-c", "exit 5"]));
+        let status = std::future::poll_fn(|cx| child.poll_wait(cx))
+            .await
+            .unwrap();
+        assert_eq!(status.code(), Some(5));
+        child.kill().unwrap();
+
+        let mut child = without_pidfd(Command::new("/bin/sleep").arg("60"));
+        assert!(child.try_wait().unwrap().is_none());
+        child.terminate().unwrap();
+        let status = std::future::poll_fn(|cx| child.poll_wait(cx))
+            .await
+            .unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGTERM));
+        child.kill().unwrap();
+    }
 }

@@ -1,25 +1,29 @@
-//! A stream is a Unix domain socket, registered with tokio.
+//! A stream is a Unix domain socket.
 
+use std::future::Future as _;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use tokio::io::{AsyncRead as _, Interest, ReadBuf};
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::time::{sleep, timeout_at};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep, timeout_at};
 
-use super::descriptor::retry;
+use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
 use super::{address, peer};
 use crate::Name;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
-    socket: UnixStream,
+    readable: Watched,
+    runtime: Handle,
     peer_pid: Option<u32>,
     in_flight: InFlight,
 }
@@ -66,21 +70,28 @@ impl Stream {
         Self::new(socket, peer_pid)
     }
 
-    /// A stream whose peer was checked, or needs no check.
+    /// A stream whose peer was checked.
     pub(super) fn new(socket: UnixStream, peer_pid: Option<u32>) -> io::Result<Self> {
-        tune(&socket)?;
+        Self::adopt(socket.into_std()?.into(), peer_pid)
+    }
+
+    /// One end of a socket pair.
+    pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&fd, true)?;
+        Self::adopt(fd, None)
+    }
+
+    fn adopt(fd: OwnedFd, peer_pid: Option<u32>) -> io::Result<Self> {
+        tune(&fd)?;
+        // For reading only. tokio's `UnixStream` also asks to be told when there is room for writing, and then each
+        // message that the peer reads wakes this side for nothing: a fourth of the time of a round trip.
+        let readable = watch(Arc::new(fd), Interest::READABLE)?;
         Ok(Self {
-            socket,
+            readable,
+            runtime: Handle::current(),
             peer_pid,
             in_flight: InFlight::default(),
         })
-    }
-
-    /// Registers one end of a socket pair with tokio.
-    pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        let socket = std::os::unix::net::UnixStream::from(fd);
-        socket.set_nonblocking(true)?;
-        Self::new(UnixStream::from_std(socket)?, None)
     }
 
     /// Notes a descriptor that was sent and that the peer has not taken yet.
@@ -93,15 +104,18 @@ impl Stream {
     }
 
     pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
-        let (read, write) = self.socket.into_split();
+        let fd = Arc::clone(self.readable.get_ref());
         let read = ReadHalf {
-            socket: read,
+            readable: self.readable,
             in_flight: self.in_flight,
         };
+        let runtime = self.runtime;
         (
             read,
             WriteHalf {
-                socket: Some(write),
+                fd,
+                runtime,
+                full: None,
             },
         )
     }
@@ -109,15 +123,15 @@ impl Stream {
 
 #[derive(Debug)]
 pub(crate) struct ReadHalf {
-    socket: OwnedReadHalf,
+    readable: Watched,
     in_flight: InFlight,
 }
 
 impl ReadHalf {
     pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        // Not tokio's `try_read`: that one answers `WouldBlock` until the reactor thread has come round to see
-        // the data, and the exit of a child is often seen before that.
-        Ok(retry(|| recv(self.socket.as_ref(), &mut *buf, RecvFlags::DONTWAIT))?.1)
+        // Whatever the runtime thinks: its thread may not have come round to see the data yet, and the exit of a
+        // child is often seen before that.
+        Ok(retry(|| recv(self.readable.get_ref(), &mut *buf, RecvFlags::DONTWAIT))?.1)
     }
 
     pub(crate) fn poll_read(
@@ -126,23 +140,59 @@ impl ReadHalf {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            // tokio's own `poll_read` knows that a short read has emptied the socket, and saves the second call
-            // that `try_io` would need to find that out.
-            match ready!(Pin::new(&mut self.socket).poll_read(cx, buf)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                answer => {
+            let mut ready = ready!(self.readable.poll_read_ready(cx))?;
+            // SAFETY: `recv` writes to the room and never makes what was initialised uninitialised again.
+            let room = unsafe { buf.unfilled_mut() };
+            let size = room.len();
+            match recv(self.readable.get_ref(), room, RecvFlags::DONTWAIT) {
+                Ok(((filled, _), _)) => {
+                    let n = filled.len();
+                    // The socket is empty, so the next read has to wait: no need to try and be told so.
+                    if SHORT_MEANS_ALL && 0 < n && n < size {
+                        ready.clear_ready();
+                    }
+                    // SAFETY: rustix made `filled` of the first `n` bytes of the room, which the system has filled.
+                    unsafe { buf.assume_init(n) };
+                    buf.advance(n);
                     self.in_flight.taken();
-                    return Poll::Ready(answer);
+                    return Poll::Ready(Ok(()));
                 }
+                Err(Errno::WOULDBLOCK) => ready.clear_ready(),
+                Err(Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
 }
 
+/// Whether a read that is cut short has emptied the socket, and such a write has filled it. It is so where the
+/// selector tells of every change anew; tokio relies on the same for its own sockets.
+const SHORT_MEANS_ALL: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+));
+
 #[derive(Debug)]
 pub(crate) struct WriteHalf {
-    /// Always there until drop.
-    socket: Option<OwnedWriteHalf>,
+    fd: Arc<OwnedFd>,
+    /// The one that watches the stream, for a poll may come from outside of it.
+    runtime: Handle,
+    /// How to learn that there is room again, while there is none.
+    full: Option<Full>,
+}
+
+#[derive(Debug)]
+enum Full {
+    /// A second descriptor of the socket, for the runtime watches each only once; and how many writes in a row have
+    /// found room since there was none.
+    Watched(Watched, u8),
+    /// There was no descriptor to be had: look again in a moment.
+    Asleep(Pin<Box<Sleep>>),
 }
 
 impl WriteHalf {
@@ -151,33 +201,67 @@ impl WriteHalf {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Some(half) = &self.socket else {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        };
-        let socket: &UnixStream = half.as_ref();
-        // Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and ends it.
-        let attempt = || Ok(retry(|| send(socket, buf, NO_SIGNAL))?);
-        // The socket is asked first, not tokio: to tokio a new socket is not writable before the reactor has come
-        // round, and what is said at the last moment, on drop, cannot wait for that.
-        match attempt() {
-            Err(error) if would_block(&error) => {}
-            answer => return Poll::Ready(answer),
-        }
         loop {
-            ready!(socket.poll_write_ready(cx))?;
-            match socket.try_io(Interest::WRITABLE, attempt) {
-                Err(error) if would_block(&error) => {}
-                answer => return Poll::Ready(answer),
+            match &mut self.full {
+                Some(Full::Watched(room, _)) => {
+                    let mut ready = ready!(room.poll_write_ready(cx))?;
+                    match send_now(&self.fd, buf) {
+                        Err(Errno::WOULDBLOCK) => ready.clear_ready(),
+                        answer => {
+                            if SHORT_MEANS_ALL && answer.is_ok_and(|n| n < buf.len()) {
+                                ready.clear_ready();
+                            }
+                            self.count(answer == Ok(buf.len()));
+                            return Poll::Ready(answer.map_err(io::Error::from));
+                        }
+                    }
+                }
+                waiting => {
+                    if let Some(Full::Asleep(sleep)) = waiting {
+                        ready!(sleep.as_mut().poll(cx));
+                    }
+                    // The runtime is not asked first: what is said on drop, at the last moment, has to leave at once.
+                    match send_now(&self.fd, buf) {
+                        Err(Errno::WOULDBLOCK) => {
+                            *waiting = Some(Full::new(&self.fd, &self.runtime)?)
+                        }
+                        answer => {
+                            *waiting = None;
+                            return Poll::Ready(answer.map_err(io::Error::from));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stops being told of room when the peer has kept up for a while; to start and stop at every turn would cost
+    /// a stream of large messages more than it saves.
+    fn count(&mut self, found_room: bool) {
+        if let Some(Full::Watched(_, calm)) = &mut self.full {
+            *calm = if found_room { *calm + 1 } else { 0 };
+            if *calm == 64 {
+                self.full = None;
             }
         }
     }
 }
 
-impl Drop for WriteHalf {
-    fn drop(&mut self) {
-        // tokio would shut the direction down; on Windows that does not exist, so here it does not happen either.
-        if let Some(half) = self.socket.take() {
-            half.forget();
+/// Sends what there is room for. Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and
+/// ends it.
+fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
+    retry(|| send(fd, buf, NO_SIGNAL))
+}
+
+impl Full {
+    fn new(fd: &OwnedFd, runtime: &Handle) -> io::Result<Self> {
+        let _runtime = runtime.enter();
+        match fcntl_dupfd_cloexec(fd, 3) {
+            Ok(second) => Ok(Self::Watched(
+                watch(Arc::new(second), Interest::WRITABLE)?,
+                0,
+            )),
+            Err(_) => Ok(Self::Asleep(Box::pin(sleep(Duration::from_millis(10))))),
         }
     }
 }
@@ -210,10 +294,6 @@ impl InFlight {
     fn taken(&mut self) {}
 }
 
-fn would_block(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
-
 /// Whether the server may be alive but have no room in its queue at the moment.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn may_be_busy(error: &io::Error, _: Instant) -> bool {
@@ -239,12 +319,12 @@ pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 pub(super) const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 #[cfg(not(target_vendor = "apple"))]
-fn tune(_: &UnixStream) -> io::Result<()> {
+fn tune(_: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(target_vendor = "apple")]
-fn tune(socket: &UnixStream) -> io::Result<()> {
+fn tune(socket: &OwnedFd) -> io::Result<()> {
     use rustix::net::sockopt;
     sockopt::set_socket_nosigpipe(socket, true)?;
     // 8 KiB by default. What Linux gives is plenty, and less than that still works.

@@ -6,6 +6,7 @@ mod folder;
 mod name;
 mod process;
 mod slot;
+mod stream;
 #[expect(
     dead_code,
     reason = "shared with the contract tests, which use the rest"
