@@ -34,6 +34,8 @@ pub struct Config {
     pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
     pub(crate) stall_timeout: Duration,
+    pub(crate) max_connections: usize,
+    pub(crate) max_silent: usize,
 }
 
 impl Config {
@@ -56,6 +58,8 @@ impl Config {
             connect_timeout: Duration::from_secs(5),
             close_timeout: Duration::from_secs(5),
             stall_timeout: Duration::from_secs(10),
+            max_connections: 16 * 1024,
+            max_silent: 1024,
         }
     }
 
@@ -253,6 +257,36 @@ impl Config {
     /// ```
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.stall_timeout = timeout;
+        self
+    }
+
+    /// How many clients a [`Listener`](crate::Listener) serves at a time. Default: 16,384. One more is closed at once.
+    ///
+    /// All clients are of one user, so this keeps a program of that user that has gone wild from using up the
+    /// descriptors of the server. A connection counts until it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = offspring::Config::new().max_connections(100);
+    /// # let _ = config;
+    /// ```
+    pub fn max_connections(mut self, clients: usize) -> Self {
+        self.max_connections = clients;
+        self
+    }
+
+    /// How many clients of a [`Listener`](crate::Listener) may be connected without having said hello. Default: 1,024.
+    /// One more is closed at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let config = offspring::Config::new().max_silent(10);
+    /// # let _ = config;
+    /// ```
+    pub fn max_silent(mut self, clients: usize) -> Self {
+        self.max_silent = clients;
         self
     }
 

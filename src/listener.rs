@@ -2,7 +2,7 @@
 
 use offspring_platform as platform;
 
-use crate::connection::HANDSHAKE_TIMEOUT;
+use crate::connection::{HANDSHAKE_TIMEOUT, Quota};
 use crate::error::{Error, Result};
 use crate::transport::Local;
 use crate::{Config, Connection, Name, trace};
@@ -39,6 +39,7 @@ pub struct Listener {
     listener: platform::Listener,
     name: Name,
     config: Config,
+    quota: Quota,
 }
 
 impl Listener {
@@ -95,6 +96,7 @@ impl Listener {
             listener,
             name: name.clone(),
             config,
+            quota: Quota::default(),
         })
     }
 
@@ -118,8 +120,9 @@ impl Listener {
     /// Waits for the next client, to which `Tx` are sent and from which `Rx` are received.
     ///
     /// Returns as soon as the client is connected and its user is checked. A client that says nothing, or nothing
-    /// sensible, is an error of its own connection's `recv`, never of the listener. When the system runs out of
-    /// descriptors this waits and goes on.
+    /// sensible, is an error of its own connection's `recv`, never of the listener. Clients beyond
+    /// [`Config::max_connections`] and [`Config::max_silent`] are closed. When the system runs out of descriptors this
+    /// waits and goes on.
     ///
     /// # Errors
     ///
@@ -151,21 +154,27 @@ impl Listener {
     /// # }
     /// ```
     pub async fn accept<Tx: ?Sized, Rx>(&mut self) -> Result<Connection<Tx, Rx>> {
-        let stream = self
-            .listener
-            .accept()
-            .await
-            .map_err(|error| Error::io(format_args!("accept on {:?}", self.name), error))?;
+        let (stream, permit) = loop {
+            let accepted = self.listener.accept().await;
+            let stream = accepted
+                .map_err(|error| Error::io(format_args!("accept on {:?}", self.name), error))?;
+            match self.quota.admit(&self.config) {
+                Some(permit) => break (stream, permit),
+                None => trace::debug!("closed a client of {:?}: too many", self.name),
+            }
+        };
         let peer = match stream.peer_pid() {
             Some(pid) => format!("a client of {:?} (pid {pid})", self.name),
             None => format!("a client of {:?}", self.name),
         };
         trace::debug!("accepted {peer}");
-        Ok(Connection::open(
+        let config = self.config.clone();
+        Ok(Connection::open_with(
             Local(stream),
-            self.config.clone(),
+            config,
             peer,
             HANDSHAKE_TIMEOUT,
+            Some(permit),
         ))
     }
 }

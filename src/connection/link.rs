@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::lock;
+use crate::connection::quota::Permit;
 use crate::connection::wakers::Wakers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Transport;
@@ -44,6 +45,8 @@ pub(super) struct Link<T: Transport> {
     config: Config,
     /// The other side, in words for error texts.
     peer: String,
+    /// The place among the clients of a listener.
+    permit: Option<Permit>,
 }
 
 struct Writer<W> {
@@ -74,7 +77,7 @@ pub(super) enum End {
 impl<T: Transport> Link<T> {
     /// Wraps a transport. The hello is written at once if the transport takes it without waiting, as an empty
     /// socket or pipe does; otherwise it leaves with the first message.
-    pub(super) fn new(transport: T, config: Config, peer: String) -> Self {
+    pub(super) fn new(transport: T, config: Config, peer: String, permit: Option<Permit>) -> Self {
         let (read_half, write_half) = transport.into_split();
         let mut outbox = Outbox::new(config.limits, config.encoding);
         outbox.push_hello(&config.hello());
@@ -102,6 +105,7 @@ impl<T: Transport> Link<T> {
             aborted: AtomicBool::new(false),
             config,
             peer,
+            permit,
         };
         link.push_out();
         link
@@ -152,8 +156,11 @@ impl<T: Transport> Link<T> {
         self.aborted.store(true, Ordering::Relaxed);
     }
 
-    /// Notes the largest message that the other side receives.
-    pub(super) fn set_peer_limit(&self, bytes: u64) {
+    /// Notes that the other side has said hello, and the largest message that it receives.
+    pub(super) fn greeted(&self, bytes: u64) {
+        if let Some(permit) = &self.permit {
+            permit.greeted();
+        }
         lock(&self.outbox).set_peer_limit(bytes);
     }
 
@@ -236,6 +243,12 @@ impl<T: Transport> Link<T> {
                     break;
                 }
             }
+        }
+        if writer.batch.capacity() > IDLE_BATCH && writer.position == writer.batch.len() {
+            // An empty outbox takes memory back that only large messages need.
+            writer.batch.clear();
+            writer.position = 0;
+            lock(&self.outbox).take(&mut writer.batch);
         }
         Poll::Ready(Ok(()))
     }
@@ -376,6 +389,9 @@ impl<R> Reader<R> {
         Err(end)
     }
 }
+
+/// How much memory for writing a connection may keep that has nothing to write.
+const IDLE_BATCH: usize = 4096;
 
 /// How much room a blocked sender offers to one read.
 const READ_AHEAD_STEP: usize = 64 * 1024;

@@ -2,6 +2,7 @@
 
 mod link;
 mod open;
+mod quota;
 mod receiver;
 mod sender;
 mod wakers;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 pub(crate) use self::open::HANDSHAKE_TIMEOUT;
+pub(crate) use self::quota::{Permit, Quota};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 use crate::error::{ErrorKind, Result};

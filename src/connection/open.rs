@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use offspring_platform as platform;
 
 use super::link::Link;
-use super::{Connection, Receiver, Sender};
+use super::{Connection, Permit, Receiver, Sender};
 use crate::error::{Error, Result};
 use crate::transport::{Local, Memory, Transport};
 use crate::{Config, Name};
@@ -145,8 +145,19 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
 
     /// Opens a connection to `peer`, named in words for error texts.
     pub(crate) fn open(transport: T, config: Config, peer: String, handshake: Duration) -> Self {
+        Self::open_with(transport, config, peer, handshake, None)
+    }
+
+    /// Opens a connection that takes a place among the clients of a listener.
+    pub(crate) fn open_with(
+        transport: T,
+        config: Config,
+        peer: String,
+        handshake: Duration,
+        permit: Option<Permit>,
+    ) -> Self {
         let handshake = config.handshake_timeout.unwrap_or(handshake);
-        let link = Arc::new(Link::new(transport, config, peer));
+        let link = Arc::new(Link::new(transport, config, peer, permit));
         let receiver = Receiver::new(Arc::clone(&link), handshake);
         Self {
             sender: Sender::new(link),

@@ -225,7 +225,7 @@ impl<M, T: Transport> Receiver<M, T> {
             Ok(true) => {
                 self.hello = None;
                 if let Some(agreement) = self.inbox.agreement() {
-                    self.link.set_peer_limit(agreement.max_message());
+                    self.link.greeted(agreement.max_message());
                 }
                 Ok(true)
             }

@@ -1,0 +1,60 @@
+//! [`Quota`]: how many clients a listener serves at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::Config;
+
+/// Counts the clients of a listener. All are of one user, so the count is that user's.
+#[derive(Debug, Default)]
+pub(crate) struct Quota(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    open: AtomicUsize,
+    /// Those that have not said hello yet.
+    silent: AtomicUsize,
+}
+
+/// A client's place, given back when the connection is dropped.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    counts: Arc<Counts>,
+    greeted: AtomicBool,
+}
+
+impl Quota {
+    /// A place for one more client; `None` if the limits of `config` are reached.
+    ///
+    /// Only one task accepts, so nothing can come between looking and counting.
+    pub(crate) fn admit(&self, config: &Config) -> Option<Permit> {
+        let Counts { open, silent } = &*self.0;
+        if open.load(Ordering::Relaxed) >= config.max_connections
+            || silent.load(Ordering::Relaxed) >= config.max_silent
+        {
+            return None;
+        }
+        open.fetch_add(1, Ordering::Relaxed);
+        silent.fetch_add(1, Ordering::Relaxed);
+        Some(Permit {
+            counts: Arc::clone(&self.0),
+            greeted: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Permit {
+    /// The client has said hello.
+    pub(super) fn greeted(&self) {
+        if !self.greeted.swap(true, Ordering::Relaxed) {
+            self.counts.silent.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.greeted();
+        self.counts.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
