@@ -212,7 +212,7 @@ impl Config {
     /// # let _ = config;
     /// ```
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.handshake_timeout = Some(timeout);
+        self.handshake_timeout = Some(timeout.min(LONGEST));
         self
     }
 
@@ -226,7 +226,7 @@ impl Config {
     /// # let _ = config;
     /// ```
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -241,7 +241,7 @@ impl Config {
     /// # let _ = config;
     /// ```
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.close_timeout = timeout;
+        self.close_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -256,7 +256,7 @@ impl Config {
     /// # let _ = config;
     /// ```
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.stall_timeout = timeout;
+        self.stall_timeout = timeout.min(LONGEST);
         self
     }
 
@@ -303,3 +303,6 @@ impl Default for Config {
         Self::new()
     }
 }
+
+/// As good as for ever, and still a time from now that every clock can tell.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
