@@ -144,10 +144,10 @@ impl<T: Transport> Link<T> {
         self.encoded.store(outbox.total(), Ordering::Release);
     }
 
-    /// Tells the other side how many of its messages the program has taken.
-    pub(super) fn push_taken(&self) {
+    /// Tells the other side how many of its messages the program has taken, or has in its hands and will take.
+    pub(super) fn push_taken(&self, kept: u64) {
         let mut outbox = lock(&self.outbox);
-        outbox.push_taken(self.taken.load(Ordering::Relaxed));
+        outbox.push_taken(self.taken.load(Ordering::Relaxed) + kept);
         self.encoded.store(outbox.total(), Ordering::Release);
     }
 

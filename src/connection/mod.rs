@@ -228,8 +228,9 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
 
     /// Says goodbye and waits until the other side's program has taken every message.
     ///
-    /// `Ok` means that every message which was sent came out of a `recv` on the other side. Messages of the other
-    /// side that have not been received yet can still be received afterwards.
+    /// `Ok` means that every message which was sent came out of a `recv` on the other side, or is kept for one by a
+    /// parent that waits in [`Child::wait`](crate::Child::wait) for this process to end. Messages of the other side that
+    /// have not been received yet can still be received afterwards.
     ///
     /// # Errors
     ///

@@ -206,7 +206,7 @@ impl<M, T: Transport> Receiver<M, T> {
                 Ok(Some(Envelope::Goodbye { taken })) => {
                     self.peer.taken = self.peer.taken.max(taken);
                     self.peer.gone = true;
-                    self.link.push_taken();
+                    self.link.push_taken(0);
                     self.link.push_out();
                 }
                 Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
@@ -298,12 +298,20 @@ impl<M, T: Transport> Receiver<M, T> {
         error.during(format_args!("receive from {}", self.link.peer()))
     }
 
-    /// Reads what arrives without taking any message, as far as the read-ahead limit allows.
-    pub(crate) fn poll_read_ahead(&mut self, cx: &mut Context<'_>) {
-        while self.inbox.buffered() < self.link.config().read_ahead {
+    /// Reads what arrives and keeps it for later, as far as the read-ahead limit allows: for a program that waits
+    /// until the other one has ended.
+    ///
+    /// The other one may wait until its messages are taken before it ends. What is kept here cannot be lost by its
+    /// end any more, so it is told that they are.
+    pub(crate) fn poll_keep(&mut self, cx: &mut Context<'_>) {
+        loop {
+            // A fault is met again by `recv`, and so is the end.
+            let _ = self.look_ahead(Waiting::Kept);
+            if self.inbox.buffered() >= self.link.config().read_ahead {
+                return self.link.push_out();
+            }
             match self.poll_fill(cx) {
                 Poll::Ready(Ok(())) => {}
-                // The end is met again by `recv`.
                 Poll::Ready(Err(_)) | Poll::Pending => return,
             }
         }
@@ -315,7 +323,7 @@ impl<M, T: Transport> Receiver<M, T> {
     /// the other side is in the same position, neither waits for the other: both say how far they are.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>, sent: u64) -> Poll<Result<()>> {
         loop {
-            self.look_ahead()?;
+            self.look_ahead(Waiting::NotTaken)?;
             let enough = self.peer.taken >= sent;
             // Ready also if the other side is gone: then nobody waits for what is left to write.
             if enough && self.link.poll_flush(self.link.encoded()).is_ready() {
@@ -339,7 +347,7 @@ impl<M, T: Transport> Receiver<M, T> {
     }
 
     /// Looks for the other side's last words behind messages that wait.
-    fn look_ahead(&mut self) -> Result<()> {
+    fn look_ahead(&mut self, waiting: Waiting) -> Result<()> {
         if !self.greeted()? {
             return Ok(());
         }
@@ -351,7 +359,10 @@ impl<M, T: Transport> Receiver<M, T> {
                     self.peer.taken = self.peer.taken.max(taken);
                     if !self.peer.goodbye_ahead {
                         self.peer.goodbye_ahead = true;
-                        self.link.push_taken();
+                        self.link.push_taken(match waiting {
+                            Waiting::NotTaken => 0,
+                            Waiting::Kept => self.inbox.messages_ahead(),
+                        });
                     }
                 }
                 Ok(Some(Envelope::Message(_))) => {}
@@ -525,6 +536,13 @@ impl<M, T: Transport> fmt::Debug for Receiver<M, T> {
             .field("peer", &self.link.peer())
             .finish_non_exhaustive()
     }
+}
+
+/// What the other side is told about the messages that wait in the inbox.
+#[derive(Clone, Copy)]
+enum Waiting {
+    NotTaken,
+    Kept,
 }
 
 enum Next<R> {

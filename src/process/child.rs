@@ -226,7 +226,11 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// Waits until the process has ended.
     ///
     /// Says goodbye first and closes the child's piped stdin, as std does, so that a child which works until its parent
-    /// has no more to say can finish. What the child sends meanwhile can be received afterwards.
+    /// has no more to say can finish.
+    ///
+    /// What the child sends meanwhile is kept, up to [`Config::read_ahead`](crate::Config::read_ahead), and can be
+    /// received afterwards. To a child that waits in [`Parent::close`](crate::Parent::close) it counts as taken: it
+    /// cannot be lost by the end of the child any more.
     ///
     /// # Errors
     ///
@@ -248,7 +252,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// Waits for the exit, and reads aside what the child sends, for it may wait for room.
     async fn exit(&mut self) -> Result<ExitStatus> {
         poll_fn(|cx| {
-            self.connection.receiver_mut().poll_read_ahead(cx);
+            self.connection.receiver_mut().poll_keep(cx);
             self.process.poll_wait(cx)
         })
         .await
@@ -278,7 +282,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
 
     /// Ends the child: says goodbye, waits for `grace`, terminates it, waits for `grace` again, kills it.
     ///
-    /// What the child sent before it ended can still be received afterwards.
+    /// What the child sent before it ended can still be received afterwards, as with [`wait`](Self::wait).
     ///
     /// # Errors
     ///
@@ -401,7 +405,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
             Stage::Disconnect => (Stage::Exit, Ok(Some(Event::Disconnect))),
             Stage::Exit => {
                 // The child may still write to a channel that nobody reads from.
-                self.connection.receiver_mut().poll_read_ahead(cx);
+                self.connection.receiver_mut().poll_keep(cx);
                 let status = ready!(self.process.poll_wait(cx));
                 (
                     Stage::Nothing,

@@ -44,6 +44,8 @@ pub struct Inbox {
     /// How many unread bytes `look_ahead` has seen, and the order of what it has seen.
     seen: usize,
     order_seen: Order,
+    /// How many of those are messages.
+    messages_seen: u64,
 }
 
 impl Inbox {
@@ -69,6 +71,7 @@ impl Inbox {
             order: Order::default(),
             seen: 0,
             order_seen: Order::default(),
+            messages_seen: 0,
         }
     }
 
@@ -159,6 +162,8 @@ impl Inbox {
         *taken += len;
         if self.seen < len {
             (self.seen, self.order_seen) = (len, self.order);
+        } else if matches!(envelope, Some(Envelope::Message(_))) {
+            self.messages_seen -= 1;
         }
         self.seen -= len;
         Ok(envelope)
@@ -203,7 +208,34 @@ impl Inbox {
             if !matches!(envelope, Some(Envelope::Message(_))) {
                 return Ok(envelope);
             }
+            self.messages_seen += 1;
         }
+    }
+
+    /// How many messages [`look_ahead`](Self::look_ahead) has passed over that wait to be taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Encoding, Hello, Inbox, Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::new(Limits::new(), Encoding::Named);
+    /// outbox.push_hello(&Hello::new());
+    /// outbox.push("one")?;
+    /// outbox.push("two")?;
+    /// let mut bytes = Vec::new();
+    /// outbox.take(&mut bytes);
+    ///
+    /// let mut inbox = Inbox::new(Limits::new(), Hello::new());
+    /// inbox.absorb(&mut bytes);
+    /// assert!(inbox.look_ahead()?.is_none());
+    /// assert_eq!(inbox.messages_ahead(), 2);
+    /// inbox.next()?;
+    /// assert_eq!(inbox.messages_ahead(), 1);
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn messages_ahead(&self) -> u64 {
+        self.messages_seen
     }
 
     /// What the end of the stream means at this point.

@@ -66,7 +66,8 @@
 //!
 //! # The end
 //!
-//! A program has *taken* a message when it has asked for it and got it, not when its bytes have arrived.
+//! A program has *taken* a message when it has asked for it and got it, not when its bytes have arrived. Only a program
+//! that waits for the other one to end, as a parent does for its child, may count what it keeps to look at afterwards.
 //!
 //! - After its **goodbye** a side sends no message and no second goodbye.
 //! - **taken** answers a goodbye, and is sent by a side that has read one only. It is sent when the program has taken
