@@ -280,7 +280,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         self.process.try_wait()
     }
 
-    /// Ends the child: says goodbye, waits for `grace`, terminates it, waits for `grace` again, kills it.
+    /// Ends the child: says goodbye, waits for `grace`, terminates it, waits for `grace` again, kills it. If
+    /// [`Command::kill_tree`](crate::Command::kill_tree) was set, what is then left of its descendants is killed too.
     ///
     /// What the child sent before it ended can still be received afterwards, as with [`wait`](Self::wait).
     ///
@@ -313,13 +314,11 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// # }
     /// ```
     pub async fn stop(&mut self, grace: Duration) -> Result<ExitStatus> {
-        if let Ok(result) = timeout(grace, self.wait()).await {
-            return result;
+        if timeout(grace, self.wait()).await.is_err() {
+            self.process.terminate()?;
+            let _ = timeout(grace, self.exit()).await;
         }
-        self.process.terminate()?;
-        if let Ok(result) = timeout(grace, self.exit()).await {
-            return result;
-        }
+        // If the child has ended, this is for its descendants.
         self.process.kill().await
     }
 

@@ -286,7 +286,8 @@ impl Command {
         self
     }
 
-    /// Ends all descendants of the child together with it, in [`Child::kill`], [`Child::stop`] and on drop. Default: no.
+    /// Ends all descendants of the child together with it, in [`Child::kill`], [`Child::stop`], and on drop if
+    /// [`kill_on_drop`](Self::kill_on_drop) was set. Default: no.
     ///
     /// # Platform notes
     ///

@@ -212,8 +212,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.kill_on_drop && self.status.is_none() {
-            // Nobody is left to tell; the process may have ended by itself.
+        if self.kill_on_drop {
+            // Also if the process has ended: its descendants may not. Nobody is left to tell what goes wrong.
             let _ = self.process.kill();
         }
     }
