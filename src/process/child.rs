@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::timeout;
 
 use crate::Connection;
@@ -214,13 +215,22 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         if let Poll::Ready(result) = receiver.poll_recv_with(cx, read) {
             return Poll::Ready(result);
         }
+        if !has_budget_remaining() {
+            // There may be a message. Whoever takes one after the other must let other tasks run.
+            return Poll::Pending;
+        }
         let exit = ready!(self.process.poll_wait(cx));
-        // Messages first, even if the system does not tell how the process ended.
-        Poll::Ready(
-            receiver
-                .recv_last_with(read)
-                .map_err(|end| exit.err().unwrap_or(end)),
-        )
+        Poll::Ready(self.recv_last_with(exit, read))
+    }
+
+    /// Messages first, even if the system does not tell how the process ended.
+    fn recv_last_with<R>(
+        &mut self,
+        exit: Result<ExitStatus>,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Result<Option<R>> {
+        let last = self.connection.receiver_mut().recv_last_with(read);
+        last.map_err(|end| exit.err().unwrap_or(end))
     }
 
     /// Waits until the process has ended.

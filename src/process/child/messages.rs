@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Child, Stage};
 use crate::Sender;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::wire::Body;
 
 impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
@@ -215,7 +215,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     /// # Errors
     ///
     /// As [`Receiver::recv`](crate::Receiver::recv). A child that ended without a goodbye is
-    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected).
+    /// [`ErrorKind::Disconnected`].
     ///
     /// # Cancel safety
     ///
@@ -230,11 +230,12 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Rx>>> {
         let received = ready!(self.poll_recv_with(cx, &mut Some(|body: Body<'_>| body.decode())));
-        Poll::Ready(received.and_then(|decoded| {
-            decoded
-                .transpose()
-                .map_err(|error| self.connection.receiver_mut().at_peer(error))
-        }))
+        Poll::Ready(received.and_then(|message| self.decoded(message)))
+    }
+
+    fn decoded(&mut self, message: Option<Result<Rx>>) -> Result<Option<Rx>> {
+        let receiver = self.connection.receiver_mut();
+        message.transpose().map_err(|error| receiver.at_peer(error))
     }
 
     /// Receives a message that is already there. See [`Receiver::try_recv`](crate::Receiver::try_recv).
@@ -256,7 +257,17 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     /// # }
     /// ```
     pub fn try_recv(&mut self) -> Result<Option<Rx>> {
-        self.connection.try_recv()
+        let empty = match self.connection.try_recv() {
+            Err(error) if error.kind() == ErrorKind::Empty => error,
+            answer => return answer,
+        };
+        // A grandchild may hold the channel open, which must not hide the end from who only polls.
+        let Some(exit) = self.process.try_wait().transpose() else {
+            return Err(empty);
+        };
+        let read = &mut Some(|body: Body<'_>| body.decode());
+        let last = self.recv_last_with(exit, read)?;
+        self.decoded(last)
     }
 }
 
