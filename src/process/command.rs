@@ -395,26 +395,22 @@ impl Command {
             name.clone(),
             CHILD_HANDSHAKE_TIMEOUT,
         );
-        let process = Process::new(spawned.process, name.clone(), self.kill_on_drop);
+        // Without its pipes there is no child: what goes wrong here ends the process.
+        let mut process = Process::new(spawned.process, name.clone(), true);
         let pipes = |error| {
             Error::new(ErrorKind::Spawn, format!("open the pipes of {name}")).with_source(error)
         };
+        let stdin = spawned.stdin.map(ChildStdin::from_std).transpose();
+        let stdout = spawned.stdout.map(ChildStdout::from_std).transpose();
+        let stderr = spawned.stderr.map(ChildStderr::from_std).transpose();
+        let (stdin, stdout, stderr) = (
+            stdin.map_err(pipes)?,
+            stdout.map_err(pipes)?,
+            stderr.map_err(pipes)?,
+        );
+        process.kill_on_drop = self.kill_on_drop;
         let mut child = Child::new(connection, process);
-        child.stdin = spawned
-            .stdin
-            .map(ChildStdin::from_std)
-            .transpose()
-            .map_err(pipes)?;
-        child.stdout = spawned
-            .stdout
-            .map(ChildStdout::from_std)
-            .transpose()
-            .map_err(pipes)?;
-        child.stderr = spawned
-            .stderr
-            .map(ChildStderr::from_std)
-            .transpose()
-            .map_err(pipes)?;
+        (child.stdin, child.stdout, child.stderr) = (stdin, stdout, stderr);
         Ok(child)
     }
 
