@@ -65,9 +65,9 @@ async fn main() -> ExitCode {
         system::scribble();
         return ExitCode::FAILURE;
     }
-    match Parent::<Parcel, Order>::attach() {
-        Ok(parent) => return child(parent).await,
-        Err(error) if error.kind() == ErrorKind::NotAChild => {}
+    match Parent::attach_if_child() {
+        Ok(Some(parent)) => return child(parent).await,
+        Ok(None) => {}
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;
@@ -173,7 +173,7 @@ impl Peer<'_> {
                     .await
                     .map_err(|error| format!("kill: {error}"))?;
                 self.tally.kills += 1;
-                self.to_the_end(None).await
+                self.finish(None).await
             }
             _ => {
                 let way =
@@ -182,7 +182,7 @@ impl Peer<'_> {
                 self.order(&Order::End(more, way)).await?;
                 // The echoes, and then the last words.
                 let expected = self.sent + more;
-                self.to_the_end(Some((way, expected))).await
+                self.finish(Some((way, expected))).await
             }
         }
     }
@@ -275,7 +275,7 @@ impl Peer<'_> {
     }
 
     /// Takes everything that is still to come. `expected`: how the child ends, and how much it has sent by then.
-    async fn to_the_end(mut self, expected: Option<(Way, u64)>) -> Result<(), String> {
+    async fn finish(mut self, expected: Option<(Way, u64)>) -> Result<(), String> {
         let mut disconnected = false;
         let mut exit = None;
         loop {

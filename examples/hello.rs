@@ -4,15 +4,14 @@
 //! cargo run --example hello
 //! ```
 
-use offspring::{Command, ErrorKind, Event, Parent, Result};
+use offspring::{Command, Event, Parent, Result};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     // Parent and child are the same program. Whoever was started by a parent is the child.
-    match Parent::attach() {
-        Ok(parent) => be_the_child(parent).await,
-        Err(error) if error.kind() == ErrorKind::NotAChild => be_the_parent().await,
-        Err(error) => Err(error),
+    match Parent::attach_if_child()? {
+        Some(parent) => be_the_child(parent).await,
+        None => be_the_parent().await,
     }
 }
 

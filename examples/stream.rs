@@ -10,16 +10,15 @@
 
 use std::error::Error;
 
-use offspring::{Command, ErrorKind, Parent};
+use offspring::{Command, Parent};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio_stream::StreamExt;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    match Parent::attach() {
-        Ok(parent) => be_the_child(parent).await,
-        Err(error) if error.kind() == ErrorKind::NotAChild => be_the_parent().await,
-        Err(error) => Err(error.into()),
+    match Parent::attach_if_child()? {
+        Some(parent) => be_the_child(parent).await,
+        None => be_the_parent().await,
     }
 }
 

@@ -9,7 +9,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use offspring::{Command, ErrorKind, Event, Parent, Result};
+use offspring::{Command, Event, Parent, Result};
 use tokio::signal;
 use tokio::time::sleep;
 
@@ -17,10 +17,9 @@ const MOST_CRASHES: u32 = 5;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    match Parent::attach() {
-        Ok(parent) => serve(parent).await,
-        Err(error) if error.kind() == ErrorKind::NotAChild => supervise().await,
-        Err(error) => Err(error),
+    match Parent::attach_if_child()? {
+        Some(parent) => serve(parent).await,
+        None => supervise().await,
     }
 }
 

@@ -68,10 +68,9 @@ fn config() -> Config {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    match Parent::attach_with(config()) {
-        Ok(parent) => work(parent).await,
-        Err(error) if error.kind() == ErrorKind::NotAChild => count_words().await,
-        Err(error) => Err(error.into()),
+    match Parent::attach_if_child_with(config())? {
+        Some(parent) => work(parent).await,
+        None => count_words().await,
     }
 }
 

@@ -103,6 +103,33 @@ impl Error {
     }
 }
 
+impl ErrorKind {
+    /// Whether a `recv` that fails with this will fail with it again: the connection has ended. After any other error the
+    /// connection is still good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::ErrorKind;
+    ///
+    /// assert!(ErrorKind::Disconnected.ends_connection());
+    /// assert!(!ErrorKind::Decode.ends_connection()); // that message was skipped
+    /// ```
+    pub fn ends_connection(self) -> bool {
+        !matches!(
+            self,
+            Self::Encode
+                | Self::Decode
+                | Self::Malformed
+                | Self::TooDeep { .. }
+                | Self::TooManyItems { .. }
+                | Self::Full
+                | Self::Empty
+                | Self::Stalled
+        )
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.text)
@@ -115,7 +142,11 @@ impl fmt::Debug for Error {
         write!(f, "{} ({:?})", self.0.text, self.0.kind)?;
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            // What the system said often stands in the text already.
+            let text = error.to_string();
+            if !self.0.text.contains(&text) {
+                write!(f, ": {text}")?;
+            }
             cause = error.source();
         }
         Ok(())

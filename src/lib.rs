@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> offspring::Result<()> {
-//! if let Ok(mut parent) = Parent::<str, String>::attach() {
+//! if let Some(mut parent) = Parent::<str, String>::attach_if_child()? {
 //!     // This is the child.
 //!     while let Some(message) = parent.recv().await? {
 //!         assert_eq!(message, "Hello Child");

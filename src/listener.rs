@@ -34,6 +34,37 @@ use crate::{Config, Connection, Name, trace};
 /// }
 /// # }
 /// ```
+///
+/// A program that connects to its daemon, or becomes it:
+///
+/// ```
+/// use offspring::{Connection, ErrorKind, Listener, Name, Result};
+///
+/// enum Role {
+///     Client(Connection<str, String>),
+///     Daemon(Listener),
+/// }
+///
+/// async fn join(name: &Name) -> Result<Role> {
+///     loop {
+///         match Connection::connect(name).await {
+///             Err(error) if error.kind() == ErrorKind::NotFound => {}
+///             connected => return connected.map(Role::Client),
+///         }
+///         match Listener::bind(name) {
+///             // Another program was quicker: be its client.
+///             Err(error) if error.kind() == ErrorKind::NameInUse => {}
+///             bound => return bound.map(Role::Daemon),
+///         }
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// # let name = Name::unique()?;
+/// # assert!(matches!(join(&name).await?, Role::Daemon(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     listener: platform::Listener,

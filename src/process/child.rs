@@ -37,7 +37,7 @@ use crate::wire::Body;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> offspring::Result<()> {
-/// if let Ok(mut parent) = Parent::<u64, u64>::attach() {
+/// if let Some(mut parent) = Parent::<u64, u64>::attach_if_child()? {
 ///     while let Some(number) = parent.recv().await? {
 ///         parent.send(&(number * number)).await?;
 ///     }
@@ -182,6 +182,24 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
                 error
             }
         };
+        self.with_stderr_tail(error).await
+    }
+
+    /// Adds to the error of a connection that broke how the process ended, if it did.
+    async fn explain(&mut self, error: Error) -> Error {
+        if !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Truncated) {
+            return error;
+        }
+        match timeout(EXIT_FOLLOWS, self.process.wait()).await {
+            Ok(Ok(status)) => {
+                let error = error.and_then_text(format_args!("; it ended with {status}"));
+                self.with_stderr_tail(error).await
+            }
+            _ => error,
+        }
+    }
+
+    async fn with_stderr_tail(&mut self, error: Error) -> Error {
         match self.stderr_tail().await {
             tail if tail.is_empty() => error,
             tail => error.and_then_text(format_args!("; its standard error ends with {tail:?}")),
@@ -437,7 +455,7 @@ impl<Tx: ?Sized, Rx> fmt::Debug for Child<Tx, Rx> {
 }
 
 /// How long after the end of the channel the exit of the process is waited for.
-const EXIT_FOLLOWS: Duration = Duration::from_secs(1);
+const EXIT_FOLLOWS: Duration = Duration::from_millis(500);
 
 /// How long the standard error of a process that has ended may take to be read.
 const STDERR_IS_THERE: Duration = Duration::from_millis(200);

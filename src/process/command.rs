@@ -59,7 +59,7 @@ pub fn fork<Tx: ?Sized, Rx>(program: impl AsRef<OsStr>) -> Result<Child<Tx, Rx>>
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> offspring::Result<()> {
-/// if let Ok(mut parent) = Parent::<str, String>::attach() {
+/// if let Some(mut parent) = Parent::<str, String>::attach_if_child()? {
 ///     // This is the child.
 ///     assert_eq!(parent.recv().await?.as_deref(), Some("Hello Child"));
 ///     parent.send("Hello Parent").await?;
@@ -228,6 +228,8 @@ impl Command {
 
     /// Sets the child's standard input. Default: that of this process.
     ///
+    /// Takes our own [`Stdio`], for what is in one of std's cannot be read back.
+    ///
     /// # Examples
     ///
     /// ```
@@ -362,7 +364,8 @@ impl Command {
     /// # Errors
     ///
     /// [`ErrorKind::Spawn`] if the program cannot be started; the text names it. A program that starts but does not
-    /// attach is an error of [`Child::ready`] and [`Child::recv`].
+    /// attach is an error of [`Child::ready`] and [`Child::recv`]. That `Tx` and `Rx` are what the child receives and sends
+    /// is not checked here: name a [protocol](crate::Config::protocol) where the two are built apart.
     ///
     /// # Panics
     ///

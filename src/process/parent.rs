@@ -136,6 +136,64 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
         })
     }
 
+    /// Like [`attach`](Self::attach), but `None` if the program was started by hand: for a program that is its own
+    /// child.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach`](Self::attach), except for [`ErrorKind::NotAChild`]. A child that cannot attach must not go on as
+    /// if it were the parent, so mind the `?`.
+    ///
+    /// # Panics
+    ///
+    /// If the tokio runtime was made without I/O.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Command, Parent};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// if let Some(mut parent) = Parent::<str, String>::attach_if_child()? {
+    ///     parent.send("this is the child").await?;
+    ///     return parent.close().await;
+    /// }
+    /// let mut child = Command::current_exe()?.spawn::<str, String>()?;
+    /// assert_eq!(child.recv().await?.as_deref(), Some("this is the child"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach_if_child() -> Result<Option<Self>> {
+        Self::attach_if_child_with(Config::new())
+    }
+
+    /// Like [`attach_if_child`](Self::attach_if_child), with limits and deadlines of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`attach_if_child`](Self::attach_if_child).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::{Config, Parent};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// let config = Config::new().protocol("my-app worker", 1);
+    /// let parent = Parent::<str, String>::attach_if_child_with(config)?;
+    /// assert!(parent.is_none()); // this example was started by hand
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach_if_child_with(config: Config) -> Result<Option<Self>> {
+        match Self::attach_with(config) {
+            Err(error) if error.kind() == ErrorKind::NotAChild => Ok(None),
+            attached => attached.map(Some),
+        }
+    }
+
     /// The parent's process id.
     ///
     /// # Examples

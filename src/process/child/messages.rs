@@ -133,7 +133,10 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// ```
     pub async fn recv_with<R>(&mut self, read: impl FnOnce(Body<'_>) -> R) -> Result<Option<R>> {
         let mut read = Some(read);
-        poll_fn(|cx| self.poll_recv_with(cx, &mut read)).await
+        match poll_fn(|cx| self.poll_recv_with(cx, &mut read)).await {
+            Err(error) => Err(self.explain(error).await),
+            received => received,
+        }
     }
 }
 
@@ -225,7 +228,10 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     ///
     /// See [`Command`](crate::Command).
     pub async fn recv(&mut self) -> Result<Option<Rx>> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+        match poll_fn(|cx| self.poll_recv(cx)).await {
+            Err(error) => Err(self.explain(error).await),
+            received => received,
+        }
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Rx>>> {
