@@ -192,12 +192,12 @@ async fn terminate_and_kill_are_signals() -> Result<()> {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_talks() -> Result<()> {
-    let parent = Parent::<str, String>::attach()?;
+    let mut parent = Parent::<str, String>::attach()?;
     let line = "x".repeat(64 << 10);
     for _ in 0..64 {
         parent.send(&line).await?;
     }
-    Ok(())
+    parent.close().await
 }
 
 #[tokio::test]
