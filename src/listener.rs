@@ -1,9 +1,11 @@
 //! [`Listener`]: a name that other programs connect to.
 
+use std::io;
+
 use offspring_platform as platform;
 
 use crate::connection::{HANDSHAKE_TIMEOUT, Quota};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Local;
 use crate::{Config, Connection, Name, trace};
 
@@ -79,7 +81,8 @@ impl Listener {
     /// # Errors
     ///
     /// [`ErrorKind::NameInUse`](crate::ErrorKind::NameInUse) if a live server has the name or a foreign file is in its
-    /// place, [`ErrorKind::Refused`](crate::ErrorKind::Refused) if other users could change the place of the name.
+    /// place, [`ErrorKind::Refused`](crate::ErrorKind::Refused) if other users could change the place of the name,
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if a path leads into a folder that is missing.
     ///
     /// # Examples
     ///
@@ -120,8 +123,16 @@ impl Listener {
     /// # }
     /// ```
     pub fn bind_with(name: &Name, config: Config) -> Result<Self> {
-        let listener = platform::Listener::bind(name.as_platform())
-            .map_err(|error| Error::io(format_args!("listen on {name:?}"), error))?;
+        let listener = platform::Listener::bind(name.as_platform()).map_err(|error| {
+            match error.kind() {
+                // The folder of a path is missing. `NotFound` is for names on which nobody listens.
+                io::ErrorKind::NotFound => {
+                    Error::new(ErrorKind::Io, format!("listen on {name:?}: {error}"))
+                        .with_source(error)
+                }
+                _ => Error::io(format_args!("listen on {name:?}"), error),
+            }
+        })?;
         trace::debug!("listening on {name:?}");
         Ok(Self {
             listener,
