@@ -67,6 +67,13 @@ async fn supervisor_restarts_what_crashes() {
 }
 
 #[tokio::test]
+async fn chaos_breaks_no_promise() {
+    let output = run(example("chaos").args(["--seed", "1", "--secs", "3", "--peers", "3"])).await;
+    assert!(output.stdout.contains(r#""broken":[]"#), "{output:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
+}
+
+#[tokio::test]
 async fn clients_meet_the_daemon_by_its_name() {
     let name = Name::unique().unwrap().to_string();
     let output = client(&name, &["keys"]).await;

@@ -11,6 +11,10 @@
 //! thread, no zombie is left. One line of JSON tells what was done; the exit code is 1 if a promise was broken, and the
 //! seed to do it again is in the text.
 
+mod random;
+mod system;
+mod tally;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -18,6 +22,10 @@ use clap::Parser;
 use offspring::{Child, Command, Config, ErrorKind, Event, Parent, Stdio};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
+
+use crate::random::Random;
+use crate::system::Footprint;
+use crate::tally::Tally;
 
 #[derive(Parser)]
 struct Options {
@@ -387,128 +395,5 @@ impl Parcel {
         bytes.iter().fold(number ^ bytes.len() as u64, |sum, byte| {
             (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         })
-    }
-}
-
-/// What was done, for the line of JSON.
-#[derive(Default)]
-struct Tally {
-    children: u64,
-    messages: u64,
-    kills: u64,
-    stops: u64,
-    garbage: u64,
-    cancelled: u64,
-    too_large: u64,
-    truncated: u64,
-}
-
-impl Tally {
-    fn fields(&mut self) -> [(&'static str, &mut u64); 8] {
-        [
-            ("children", &mut self.children),
-            ("messages", &mut self.messages),
-            ("kills", &mut self.kills),
-            ("stops", &mut self.stops),
-            ("garbage", &mut self.garbage),
-            ("cancelled", &mut self.cancelled),
-            ("too_large", &mut self.too_large),
-            ("truncated", &mut self.truncated),
-        ]
-    }
-
-    fn add(&mut self, mut other: Self) {
-        for ((_, sum), (_, part)) in self.fields().into_iter().zip(other.fields()) {
-            *sum += *part;
-        }
-    }
-
-    fn json(mut self) -> String {
-        let fields = self
-            .fields()
-            .map(|(name, count)| format!("\"{name}\":{count}"));
-        fields.join(",")
-    }
-}
-
-/// xorshift64*: good enough, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64, stream: u64) -> Self {
-        let mixed = (seed ^ stream.rotate_left(32))
-            .wrapping_add(1)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Self(mixed | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % limit
-    }
-}
-
-/// What this process holds, where the system tells.
-#[derive(Debug, PartialEq, Eq)]
-struct Footprint {
-    descriptors: usize,
-    children: usize,
-}
-
-impl Footprint {
-    fn now() -> Self {
-        let count = |path: &str| std::fs::read_dir(path).map_or(0, Iterator::count);
-        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-        Self {
-            descriptors: count("/proc/self/fd"),
-            children: children.split_whitespace().count(),
-        }
-    }
-
-    async fn is_restored(&self) -> Result<(), String> {
-        // Children that were dropped are reaped when they end, a moment later.
-        let mut now = Self::now();
-        for _ in 0..100 {
-            if now == *self {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(50)).await;
-            now = Self::now();
-        }
-        Err(format!(
-            "nothing is left behind: {self:?} before, {now:?} after"
-        ))
-    }
-}
-
-#[cfg(unix)]
-mod system {
-    use rustix::process::{Pid, kill_process};
-
-    /// Writes to the channel what no child would.
-    pub(super) fn scribble() {
-        let _ = rustix::io::write(std::io::stdin(), b"GET / HTTP/1.1\r\n\r\n");
-    }
-
-    pub(super) fn stop_and_continue(pid: u32, pause: std::time::Duration) -> bool {
-        let Some(pid) = Pid::from_raw(pid as i32) else {
-            return false;
-        };
-        let stopped = kill_process(pid, rustix::process::Signal::STOP).is_ok();
-        std::thread::sleep(pause);
-        stopped && kill_process(pid, rustix::process::Signal::CONT).is_ok()
-    }
-}
-
-#[cfg(not(unix))]
-mod system {
-    /// There a program that is not one of ours ends without a word.
-    pub(super) fn scribble() {}
-
-    /// There is no such thing there.
-    pub(super) fn stop_and_continue(_: u32, _: std::time::Duration) -> bool {
-        false
     }
 }
