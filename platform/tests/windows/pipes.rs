@@ -8,7 +8,9 @@ use std::task::{Poll, Wake, Waker};
 use offspring_platform::{Listener, Name, Stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Pair, alone, fill, pair, pair_of, poll_read, poll_write, soon, within};
+use crate::support::{
+    Pair, alone, fill, pair, pair_of, poll_read, poll_write, soon, under_wine, within,
+};
 use crate::system::{handle_count, thread_count, write_nothing};
 
 /// Bytes that show when one is lost, doubled or out of place.
@@ -246,9 +248,11 @@ async fn a_read_outlives_the_thread_that_began_it() {
         while woken.0.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(
-            matches!(poll_read(&mut pair.server.0, &waker), Poll::Ready(Ok(byte)) if byte == b"x")
-        );
+        // Wine needs a thread of the process to put the byte into the buffer, and gives up if all are busy.
+        if !under_wine("that the byte reaches the buffer, however busy the process is") {
+            let read = poll_read(&mut pair.server.0, &waker);
+            assert!(matches!(read, Poll::Ready(Ok(byte)) if byte == b"x"));
+        }
         // And the write that waited goes on.
         let mut found = vec![0; 300_000];
         pair.client
@@ -273,7 +277,7 @@ async fn a_write_of_nothing_is_not_the_end() {
         let mut client = client.unwrap();
         let (mut read, _write) = listener.accept().await.unwrap().into_split();
         assert!(poll_read(&mut read, Waker::noop()).is_pending());
-        crate::support::under_wine("that a write of nothing ends a read");
+        under_wine("that a write of nothing ends a read");
         for _ in 0..10 {
             write_nothing(&client);
         }
