@@ -21,6 +21,8 @@
 //! `tests/contract.rs` runs the same tests against every backend.
 
 #[cfg(feature = "tokio")]
+mod error;
+#[cfg(feature = "tokio")]
 mod handoff;
 #[cfg(feature = "tokio")]
 mod listener;

@@ -8,6 +8,12 @@ use crate::{Name, Stream, sys};
 ///
 /// A name has one owner at a time, decided by a lock that the system releases when the process ends. What a dead
 /// owner left behind is recovered; a live owner, or a file that is not ours, is never displaced.
+///
+/// # Platform notes
+///
+/// On Windows a server that runs as administrator cannot be reached by programs that do not: they may not write
+/// to what it creates. Clients that do not use this crate are asked for by their process id, so they must still
+/// live when they are accepted, and must not have more rights than the server.
 #[derive(Debug)]
 pub struct Listener(sys::Listener);
 

@@ -13,6 +13,7 @@ use super::owner::{Owner, is_taken};
 use super::stream::{Stream, jitter};
 use super::{address, pipe, security};
 use crate::Name;
+use crate::error::context;
 
 /// Keeps several instances of the pipe waiting, so that clients which come together find one each, and so that there
 /// is no moment without any, in which the name would be free for somebody else.
@@ -24,6 +25,10 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn bind(name: &Name) -> io::Result<Self> {
+        Self::take(name).map_err(|error| context(error, format!("bind {:?}", name.to_string())))
+    }
+
+    fn take(name: &Name) -> io::Result<Self> {
         let owner = Owner::claim(address(name)?)?;
         let first = Waiting::new(Port::new(owner.create_first()?)?);
         let mut listener = Self {

@@ -47,9 +47,9 @@ impl Owner {
         match pipe::create(&self.path, Instance::First, Direction::Both) {
             Err(error) if is_taken(&error) => {
                 // Connections of an earlier owner, or a stranger's pipe: the user who created it decides.
-                let pipe = self.create_further().map_err(in_use)?;
-                security::check_owner(&pipe).map_err(|_| io::ErrorKind::AddrInUse)?;
-                Ok(pipe)
+                self.create_further()
+                    .and_then(|pipe| security::check_owner(&pipe).map(|()| pipe))
+                    .map_err(|_| used("the pipe exists, and is not ours"))
             }
             result => result,
         }
@@ -77,10 +77,14 @@ fn place(path: &Path) -> PathBuf {
 
 fn in_use(error: io::Error) -> io::Error {
     if is_taken(&error) {
-        io::ErrorKind::AddrInUse.into()
+        used("a live server has the name")
     } else {
         error
     }
+}
+
+fn used(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, why)
 }
 
 pub(super) fn is_taken(error: &io::Error) -> bool {

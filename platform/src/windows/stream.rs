@@ -18,6 +18,7 @@ use windows_sys::Win32::Foundation::{
 use super::overlapped::{Action, Operation, Outcome, Port};
 use super::{address, handle, owner, pipe, security};
 use crate::Name;
+use crate::error::context;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -28,29 +29,35 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
+        let quoted = || format!("connect to {:?}", name.to_string());
+        let refused = |kind, why| io::Error::new(kind, format!("{}: {why}", quoted()));
         let path = address(name)?;
         loop {
             match pipe::open(&path) {
                 Ok(pipe) => {
-                    security::check_owner(&pipe)?;
+                    security::check_owner(&pipe).map_err(|error| {
+                        context(error, format!("{}: the server is not ours", quoted()))
+                    })?;
                     let peer = pipe::server_pid(pipe.as_raw_handle()).ok();
                     return Ok(Self::new(Port::new(pipe)?, peer));
                 }
                 // All instances have a client: the server will make more, unless nothing but old connections is left.
                 Err(error) if handle::is(&error, ERROR_PIPE_BUSY) => {
                     if owner::is_gone(&path) {
-                        return Err(refused(io::ErrorKind::ConnectionRefused, name));
+                        let kind = io::ErrorKind::ConnectionRefused;
+                        return Err(refused(kind, "nobody is listening"));
                     }
                 }
                 Err(error) if handle::is(&error, ERROR_FILE_NOT_FOUND) => {
-                    return Err(refused(io::ErrorKind::NotFound, name));
+                    return Err(refused(io::ErrorKind::NotFound, "nobody is listening"));
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(context(error, quoted())),
             }
             // Not WaitNamedPipe: it would block a thread, which nobody could get back.
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(refused(io::ErrorKind::TimedOut, name));
+                let why = "the server did not answer in time";
+                return Err(refused(io::ErrorKind::TimedOut, why));
             }
             tokio::time::sleep(jitter(RETRY).min(left)).await;
         }
@@ -306,14 +313,6 @@ fn write_error(code: WIN32_ERROR) -> io::Error {
         }
         code => handle::error(code),
     }
-}
-
-fn refused(kind: io::ErrorKind, name: &Name) -> io::Error {
-    let why = match kind {
-        io::ErrorKind::TimedOut => "the server takes no more clients",
-        _ => "nobody is listening",
-    };
-    io::Error::new(kind, format!("connect to pipe \"{name}\": {why}"))
 }
 
 /// Lets other tasks of this thread run now and then, however fast the peer is.
