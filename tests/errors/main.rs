@@ -8,6 +8,8 @@
 mod attach;
 #[path = "../support/gate.rs"]
 mod gate;
+#[path = "../support/grandchild.rs"]
+mod grandchild;
 mod messages;
 mod names;
 mod start;

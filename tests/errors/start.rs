@@ -7,7 +7,8 @@ use offspring::{Command, Config, ErrorKind, Event, Parent, Result, Stdio};
 
 use crate::check;
 use crate::gate::{self, Gate};
-use crate::support::{leave_behind, role, within};
+use crate::grandchild::leave_behind;
+use crate::support::{role, within};
 
 const SHORT: Duration = Duration::from_millis(200);
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use offspring::{Child, Config, Connection, ErrorKind, Event, Parent, Result, Stdio};
 
 use crate::gate::{self, Gate};
-use crate::support::{leave_behind, role, within};
+use crate::grandchild::leave_behind;
+use crate::support::{role, within};
 
 /// Longer than a test may take: what waits for it to pass fails.
 const NEVER: Duration = Duration::from_secs(600);

@@ -8,7 +8,8 @@ use std::task::Poll;
 use offspring::{Child, ErrorKind, Event, Parent, Result, Stdio};
 
 use crate::gate::{self, Gate};
-use crate::support::{leave_behind, role, within};
+use crate::grandchild::leave_behind;
+use crate::support::{role, within};
 
 /// Together more than a socket or a pipe holds.
 const COUNT: usize = 300;

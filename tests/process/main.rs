@@ -11,6 +11,8 @@ mod ending;
 mod family;
 #[path = "../support/gate.rs"]
 mod gate;
+#[path = "../support/grandchild.rs"]
+mod grandchild;
 mod last_words;
 mod many;
 mod stdio;
