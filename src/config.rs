@@ -29,7 +29,7 @@ pub struct Config {
     pub(crate) encoding: Encoding,
     hello: Hello,
     pub(crate) send_buffer: usize,
-    pub(crate) read_ahead: usize,
+    read_ahead: usize,
     pub(crate) handshake_timeout: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) close_timeout: Duration,
@@ -288,6 +288,11 @@ impl Config {
     pub fn max_silent(mut self, clients: usize) -> Self {
         self.max_silent = clients;
         self
+    }
+
+    /// Never none: where nothing may be read, nothing is known of the other side either.
+    pub(crate) fn read_ahead_limit(&self) -> usize {
+        self.read_ahead.max(1)
     }
 
     /// The hello that this side says.

@@ -1,7 +1,9 @@
 //! [`Connection`]: typed messages over a transport.
 
+mod incoming;
 mod link;
 mod open;
+mod outgoing;
 mod quota;
 mod receiver;
 mod sender;
@@ -264,7 +266,7 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
         let link = self.sender.link();
         link.push_goodbye();
         link.push_out();
-        let (sent, limit) = (link.messages(), link.config().close_timeout);
+        let (sent, limit) = (link.outgoing().messages(), link.config().close_timeout);
         let closed = std::future::poll_fn(|cx| self.receiver.poll_close(cx, sent));
         match timeout(limit, closed).await {
             Ok(result) => result,
@@ -273,6 +275,9 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
     }
 
     /// Ends the connection without a goodbye, as a crash would.
+    ///
+    /// Whatever waits to be written is lost, and all other [`Sender`]s of this connection fail with
+    /// [`ErrorKind::Disconnected`] from here on.
     ///
     /// # Examples
     ///
@@ -288,7 +293,7 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
     /// # }
     /// ```
     pub fn abort(self) {
-        self.sender.link().forgo_goodbye();
+        self.sender.link().abort();
     }
 }
 

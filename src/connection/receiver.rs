@@ -1,5 +1,7 @@
 //! [`Receiver`]: the incoming half of a connection.
 
+mod close;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
@@ -13,7 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::connection::link::{End, Link};
+use crate::connection::incoming::End;
+use crate::connection::link::Link;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Local, Transport};
 use crate::wire::{Body, Envelope, Inbox};
@@ -67,18 +70,23 @@ struct Deadline {
     at: Instant,
     /// Made when it is first waited for.
     timer: Option<Pin<Box<Sleep>>>,
+    passed: bool,
 }
 
 impl<M, T: Transport> Receiver<M, T> {
     pub(super) fn new(link: Arc<Link<T>>, handshake_timeout: Duration) -> Self {
         let config = link.config();
         let inbox = Inbox::new(config.limits, config.hello());
-        let at = Instant::now() + handshake_timeout;
+        let hello = Deadline {
+            at: Instant::now() + handshake_timeout,
+            timer: None,
+            passed: false,
+        };
         Self {
             link,
             inbox,
             peer: Peer::default(),
-            hello: Some(Deadline { at, timer: None }),
+            hello: Some(hello),
             failure_reported: false,
             message: PhantomData,
         }
@@ -189,6 +197,8 @@ impl<M, T: Transport> Receiver<M, T> {
     fn next<R>(&mut self, read: &mut Option<impl FnOnce(Body<'_>) -> R>) -> Result<Next<R>> {
         loop {
             if self.peer.gone {
+                // The other side may still wait for the answer to its goodbye.
+                self.link.push_out();
                 return Ok(Next::End);
             }
             if !self.greeted()? {
@@ -200,14 +210,13 @@ impl<M, T: Transport> Receiver<M, T> {
                     let Some(read) = read.take() else {
                         return Ok(Next::NeedMore);
                     };
-                    self.link.count_taken();
+                    self.link.incoming().count_taken();
                     return Ok(Next::Message(read(body)));
                 }
                 Ok(Some(Envelope::Goodbye { taken })) => {
                     self.peer.taken = self.peer.taken.max(taken);
                     self.peer.gone = true;
                     self.link.push_taken(0);
-                    self.link.push_out();
                 }
                 Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
                 Err(error) => return Err(self.at_peer(error)),
@@ -217,8 +226,10 @@ impl<M, T: Transport> Receiver<M, T> {
 
     /// True once the other side's hello has arrived and fits ours.
     fn greeted(&mut self) -> Result<bool> {
-        if self.hello.is_none() {
-            return Ok(true);
+        match &self.hello {
+            None => return Ok(true),
+            Some(deadline) if deadline.passed => return Err(self.no_hello()),
+            Some(_) => {}
         }
         match self.inbox.open() {
             Ok(false) => Ok(false),
@@ -235,31 +246,32 @@ impl<M, T: Transport> Receiver<M, T> {
 
     /// Waits for more bytes.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.link.push_out();
-        let filled = match self.link.poll_fill(&mut self.inbox) {
-            Poll::Pending => {
-                // Only the poll after the registration may be relied on, see `Wakers`.
-                self.link.wakers().register_receiver(cx.waker());
-                self.link.push_out();
-                self.link.poll_fill(&mut self.inbox)
-            }
-            filled => filled,
-        };
+        let mut filled = self.poll_transport();
+        if filled.is_pending() {
+            // Only the poll after the registration may be relied on, see `Wakers`.
+            self.link.wakers().register_receiver(cx.waker());
+            filled = self.poll_transport();
+        }
         match filled {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(end)) => Poll::Ready(Err(self.ended(end))),
+            Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => self.poll_hello_deadline(cx).map(Err),
         }
     }
 
+    /// Writes what others left behind, and reads.
+    fn poll_transport(&mut self) -> Poll<Result<()>> {
+        self.link.push_out();
+        let filled = self.link.incoming().poll_fill(&mut self.inbox);
+        filled.map_err(|end| self.ended(end))
+    }
+
     fn poll_hello_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let Some(deadline) = &mut self.hello else {
+        let Some(Deadline { at, timer, passed }) = &mut self.hello else {
             return Poll::Pending;
         };
-        let timer = deadline
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline.at)));
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(*at)));
         ready!(timer.as_mut().poll(cx));
+        *passed = true;
         Poll::Ready(self.no_hello())
     }
 
@@ -277,16 +289,16 @@ impl<M, T: Transport> Receiver<M, T> {
     /// The error for the end of the bytes without a goodbye.
     #[cold]
     fn ended(&self, end: End) -> Error {
-        if let Err(error) = self.inbox.end() {
-            return self.at_peer(error);
-        }
-        let error = Error::new(
-            ErrorKind::Disconnected,
-            format!(
-                "receive from {}: it is gone without a goodbye",
-                self.link.peer()
+        let error = match self.inbox.end() {
+            Err(error) => self.at_peer(error),
+            Ok(()) => Error::new(
+                ErrorKind::Disconnected,
+                format!(
+                    "receive from {}: it is gone without a goodbye",
+                    self.link.peer()
+                ),
             ),
-        );
+        };
         match end {
             End::Closed => error,
             End::Failed(kind) => error.with_source(std::io::Error::from(kind)),
@@ -296,79 +308,6 @@ impl<M, T: Transport> Receiver<M, T> {
     #[cold]
     pub(crate) fn at_peer(&self, error: Error) -> Error {
         error.during(format_args!("receive from {}", self.link.peer()))
-    }
-
-    /// Reads what arrives and keeps it for later, as far as the read-ahead limit allows: for a program that waits
-    /// until the other one has ended.
-    ///
-    /// The other one may wait until its messages are taken before it ends. What is kept here cannot be lost by its
-    /// end any more, so it is told that they are.
-    pub(crate) fn poll_keep(&mut self, cx: &mut Context<'_>) {
-        loop {
-            // A fault is met again by `recv`, and so is the end.
-            let _ = self.look_ahead(Waiting::Kept);
-            if self.inbox.buffered() >= self.link.config().read_ahead {
-                return self.link.push_out();
-            }
-            match self.poll_fill(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) | Poll::Pending => return,
-            }
-        }
-    }
-
-    /// Waits until the other side has taken all `sent` messages, after our goodbye was queued.
-    ///
-    /// The answer stands in the stream behind messages that the program has not taken; those stay in the inbox. If
-    /// the other side is in the same position, neither waits for the other: both say how far they are.
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>, sent: u64) -> Poll<Result<()>> {
-        loop {
-            self.look_ahead(Waiting::NotTaken)?;
-            let enough = self.peer.taken >= sent;
-            // Ready also if the other side is gone: then nobody waits for what is left to write.
-            if enough && self.link.poll_flush(self.link.encoded()).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.peer.answered && !enough {
-                return Poll::Ready(Err(self.not_taken(ErrorKind::Disconnected, sent)));
-            }
-            if self.inbox.buffered() >= self.link.config().read_ahead {
-                return Poll::Ready(Err(self.not_taken(ErrorKind::Stalled, sent)));
-            }
-            match ready!(self.poll_fill(cx)) {
-                Ok(()) => {}
-                Err(_) if enough => return Poll::Ready(Ok(())),
-                Err(error) => {
-                    let error = self.not_taken(error.kind(), sent).with_source(error);
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-    }
-
-    /// Looks for the other side's last words behind messages that wait.
-    fn look_ahead(&mut self, waiting: Waiting) -> Result<()> {
-        if !self.greeted()? {
-            return Ok(());
-        }
-        loop {
-            match self.inbox.look_ahead() {
-                Ok(None) => return Ok(()),
-                Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
-                Ok(Some(Envelope::Goodbye { taken })) => {
-                    self.peer.taken = self.peer.taken.max(taken);
-                    if !self.peer.goodbye_ahead {
-                        self.peer.goodbye_ahead = true;
-                        self.link.push_taken(match waiting {
-                            Waiting::NotTaken => 0,
-                            Waiting::Kept => self.inbox.messages_ahead(),
-                        });
-                    }
-                }
-                Ok(Some(Envelope::Message(_))) => {}
-                Err(error) => return Err(self.at_peer(error)),
-            }
-        }
     }
 
     /// Like [`poll_ready`](Self::poll_ready) when the other process has exited.
@@ -395,23 +334,16 @@ impl<M, T: Transport> Receiver<M, T> {
     }
 
     fn fill_at_last(&mut self) -> Result<()> {
-        match self.link.fill_now(&mut self.inbox) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(end)) => Err(self.ended(end)),
-            None => Err(self.ended(End::Closed)),
+        match self.fill_now() {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(self.ended(End::Closed)),
         }
     }
 
-    #[cold]
-    pub(super) fn not_taken(&self, kind: ErrorKind, sent: u64) -> Error {
-        Error::new(
-            kind,
-            format!(
-                "close the connection to {}: it took {} of {sent} messages",
-                self.link.peer(),
-                self.peer.taken
-            ),
-        )
+    /// Takes in what has already arrived: `Pending` if that is nothing.
+    fn fill_now(&mut self) -> Poll<Result<()>> {
+        let filled = self.link.fill_now(&mut self.inbox);
+        filled.map_err(|end| self.ended(end))
     }
 }
 
@@ -489,18 +421,16 @@ where
                 Next::NeedMore => {}
             }
             self.link.push_out();
-            match self.link.fill_now(&mut self.inbox) {
-                Some(Ok(())) => {}
-                Some(Err(end)) => return Err(self.ended(end)),
-                None => break,
+            match self.fill_now() {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
             }
         }
-        if self
-            .hello
-            .as_ref()
-            .is_some_and(|deadline| deadline.at <= Instant::now())
-        {
-            return Err(self.no_hello());
+        if let Some(Deadline { at, passed, .. }) = &mut self.hello {
+            if *at <= Instant::now() {
+                *passed = true;
+                return Err(self.no_hello());
+            }
         }
         Err(Error::new(
             ErrorKind::Empty,
@@ -530,19 +460,18 @@ impl<M: DeserializeOwned, T: Transport> Stream for Receiver<M, T> {
     }
 }
 
+impl<M, T: Transport> Drop for Receiver<M, T> {
+    fn drop(&mut self) {
+        self.link.incoming().deafen();
+    }
+}
+
 impl<M, T: Transport> fmt::Debug for Receiver<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("peer", &self.link.peer())
             .finish_non_exhaustive()
     }
-}
-
-/// What the other side is told about the messages that wait in the inbox.
-#[derive(Clone, Copy)]
-enum Waiting {
-    NotTaken,
-    Kept,
 }
 
 enum Next<R> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep};
 
-use crate::connection::link::Link;
+use crate::connection::link::{Link, at_once};
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Local, Transport};
 
@@ -91,7 +91,7 @@ impl<M: ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn flush(&self) -> Result<()> {
-        self.flush_until(self.link.encoded()).await
+        self.flush_until(self.link.outgoing().fed()).await
     }
 
     fn flush_until(&self, target: u64) -> Flush<'_, T> {
@@ -141,7 +141,12 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// Nothing was sent and the connection is still good: [`ErrorKind::Encode`], [`ErrorKind::TooLarge`],
     /// [`ErrorKind::TooDeep`], [`ErrorKind::TooManyItems`]. [`ErrorKind::Closed`] after a goodbye of this side.
     /// [`ErrorKind::Disconnected`] if the other side is gone. [`ErrorKind::Stalled`] if neither side reads and the
-    /// [read-ahead](crate::Config::read_ahead) is used up; the message is not lost and leaves when there is room.
+    /// [read-ahead](crate::Config::read_ahead) is used up; the text says whether the message was taken, and then it
+    /// leaves when there is room.
+    ///
+    /// # Panics
+    ///
+    /// If the [`Serialize`] implementation of the message uses the connection that it is being sent over.
     ///
     /// # Cancel safety
     ///
@@ -160,8 +165,8 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn send(&self, message: &M) -> Result<()> {
-        self.feed(message).await?;
-        self.flush().await
+        let end = self.encode(message).await?;
+        self.flush_until(end).await
     }
 
     /// Encodes one message without writing it, to send many with one [`flush`](Self::flush).
@@ -191,13 +196,18 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn feed(&self, message: &M) -> Result<()> {
+        self.encode(message).await?;
+        Ok(())
+    }
+
+    /// Encodes a message as soon as there is room, and tells the position in the stream behind it.
+    async fn encode(&self, message: &M) -> Result<u64> {
         loop {
             if let Some(result) = self.link.push(message) {
                 return result;
             }
-            let room = self.link.config().send_buffer as u64;
-            self.flush_until(self.link.encoded().saturating_sub(room) + 1)
-                .await?;
+            let room = self.flush_until(self.link.outgoing().room()).await;
+            room.map_err(|error| error.and_then_text("; this message was not taken"))?;
         }
     }
 
@@ -224,18 +234,24 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub fn try_send(&self, message: &M) -> Result<()> {
-        let Some(result) = self.link.push(message) else {
+        let mut pushed = self.link.push(message);
+        if pushed.is_none() {
+            // There may be room for all that waits, if only somebody wrote it.
+            self.link.push_out();
+            pushed = self.link.push(message);
+        }
+        let Some(pushed) = pushed else {
             return Err(Error::new(
                 ErrorKind::Full,
                 format!(
                     "send to {} at once: {} bytes already wait",
                     self.link.peer(),
-                    self.link.waiting_bytes()
+                    self.link.outgoing().waiting_bytes()
                 ),
             ));
         };
-        result?;
-        match self.link.poll_flush(self.link.encoded()) {
+        let end = pushed?;
+        match at_once(|| self.link.poll_flush(end)) {
             Poll::Ready(result) => result,
             Poll::Pending => Ok(()),
         }
@@ -289,8 +305,10 @@ impl<T: Transport> Future for Flush<'_, T> {
             return Poll::Ready(result);
         }
         // Only the poll after the registration may be relied on, see `Wakers`.
-        this.link.wakers().register_sender(&mut this.id, cx.waker());
-        let full = this.link.read_ahead();
+        this.link
+            .wakers()
+            .register_sender(&mut this.id, this.target, cx.waker());
+        let full = this.link.incoming().read_ahead();
         if let Poll::Ready(result) = this.link.poll_flush(this.target) {
             return Poll::Ready(result);
         }
@@ -306,7 +324,7 @@ impl<T: Transport> Flush<'_, T> {
     #[cold]
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let config = self.link.config();
-        let written = self.link.written();
+        let written = self.link.outgoing().written();
         let stall = match &mut self.stall {
             Some(stall) if stall.written == written => stall,
             stall => {
@@ -320,7 +338,7 @@ impl<T: Transport> Flush<'_, T> {
             format!(
                 "send to {}: it takes nothing, and {} bytes from it wait to be received",
                 self.link.peer(),
-                config.read_ahead
+                config.read_ahead_limit()
             ),
         )))
     }

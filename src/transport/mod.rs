@@ -23,7 +23,7 @@ pub use self::memory::Memory;
 ///
 /// It needs no half-close (named pipes have none): the end of the messages is a message of ours. It should not
 /// report a write as done before the bytes are out of this process's hands; if it buffers, `poll_flush` must pass the
-/// bytes on, and is called after every batch.
+/// bytes on, and is called after every write.
 ///
 /// # Examples
 ///

@@ -1,0 +1,192 @@
+//! The way into a connection: who reads, and what is put aside.
+
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::Config;
+use crate::connection::lock;
+use crate::connection::wakers::Wakers;
+use crate::wire::Inbox;
+
+/// What arrives, for the receiver of a connection.
+///
+/// ```text
+///  Receiver ◀─ decode ─ Inbox ◀───────────── read ─────────────── transport
+///                         ▲── swap ── ahead ◀─ read ─ (a sender that waits for room)
+/// ```
+pub(super) struct Incoming<R> {
+    reader: Mutex<Reader<R>>,
+    wakers: Arc<Wakers>,
+    /// `wakers`, as the transport sees it.
+    waker: Waker,
+    /// How many messages the receiver has handed to the program, and how many the other side believes it has.
+    taken: AtomicU64,
+    told: AtomicU64,
+    /// How many bytes may be put aside.
+    limit: usize,
+}
+
+struct Reader<R> {
+    /// `None` after an abort.
+    half: Option<R>,
+    /// What blocked senders have read for the receiver.
+    ahead: Vec<u8>,
+    /// There is no receiver any more.
+    deaf: bool,
+    end: Option<End>,
+}
+
+/// Why no more bytes come.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// The other side closed the transport.
+    Closed,
+    /// The transport failed.
+    Failed(io::ErrorKind),
+}
+
+impl<R: AsyncRead + Unpin> Incoming<R> {
+    pub(super) fn new(half: R, config: &Config, wakers: &Arc<Wakers>) -> Self {
+        Self {
+            reader: Mutex::new(Reader {
+                half: Some(half),
+                ahead: Vec::new(),
+                deaf: false,
+                end: None,
+            }),
+            wakers: Arc::clone(wakers),
+            waker: Waker::from(Arc::clone(wakers)),
+            taken: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            limit: config.read_ahead_limit(),
+        }
+    }
+
+    /// Moves bytes into the receiver's inbox; `Err(end)` when there will be no more.
+    pub(super) fn poll_fill(&self, inbox: &mut Inbox) -> Poll<Result<(), End>> {
+        let mut cx = Context::from_waker(&self.waker);
+        self.fill(inbox, |half, room| {
+            let mut buf = ReadBuf::new(room);
+            let result = ready!(Pin::new(half).poll_read(&mut cx, &mut buf));
+            Poll::Ready(result.map(|()| buf.filled().len()))
+        })
+    }
+
+    /// Fills the inbox with what was put aside, or else by one `read`.
+    pub(super) fn fill(
+        &self,
+        inbox: &mut Inbox,
+        mut read: impl FnMut(&mut R, &mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<Result<(), End>> {
+        let mut guard = lock(&self.reader);
+        let reader = &mut *guard;
+        if !reader.ahead.is_empty() {
+            let was_full = reader.ahead.len() >= self.limit;
+            inbox.absorb(&mut mem::take(&mut reader.ahead));
+            drop(guard);
+            if was_full {
+                // Senders that stopped reading can go on.
+                self.wakers.wake_all();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            let half = match (reader.end, &mut reader.half) {
+                (None, Some(half)) => half,
+                (end, _) => return Poll::Ready(Err(end.unwrap_or(End::Closed))),
+            };
+            match ready!(read(half, inbox.space())) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    return Poll::Ready(reader.note(result).map(|count| inbox.filled(count)));
+                }
+            }
+        }
+    }
+
+    /// Reads aside for the receiver what has arrived, as far as the limit allows. For senders that wait for room: the
+    /// other side may itself be waiting for us to read.
+    ///
+    /// True if the limit is reached.
+    pub(super) fn read_ahead(&self) -> bool {
+        let mut cx = Context::from_waker(&self.waker);
+        let mut chunk = [MaybeUninit::uninit(); CHUNK];
+        let mut guard = lock(&self.reader);
+        let reader = &mut *guard;
+        let mut changed = false;
+        while reader.end.is_none() && reader.ahead.len() < self.limit {
+            let Some(half) = &mut reader.half else {
+                break;
+            };
+            let mut buf = ReadBuf::uninit(&mut chunk);
+            let result = match Pin::new(half).poll_read(&mut cx, &mut buf) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Poll::Ready(result) => result,
+            };
+            changed = true;
+            // The end is noted for the receiver.
+            let arrived = reader.note(result.map(|()| buf.filled().len()));
+            if arrived.is_ok() && !reader.deaf {
+                reader.ahead.extend_from_slice(buf.filled());
+            }
+        }
+        let full = reader.ahead.len() >= self.limit;
+        drop(guard);
+        if changed {
+            self.wakers.wake_receiver();
+        }
+        full
+    }
+
+    /// Counts a message that the program has taken.
+    pub(super) fn count_taken(&self) {
+        // Only the one receiver counts, so there is nothing to race with.
+        let taken = self.taken.load(Ordering::Relaxed) + 1;
+        self.taken.store(taken, Ordering::Relaxed);
+    }
+
+    /// What to tell the other side if `kept` more messages will surely be taken. It never goes down.
+    pub(super) fn tell_taken(&self, kept: u64) -> u64 {
+        let count = self.taken.load(Ordering::Relaxed) + kept;
+        self.told.fetch_max(count, Ordering::Relaxed).max(count)
+    }
+
+    /// Nobody will receive any more: what still arrives is thrown away, so that it is not in the way of the senders.
+    pub(super) fn deafen(&self) {
+        let mut reader = lock(&self.reader);
+        reader.deaf = true;
+        reader.ahead = Vec::new();
+        drop(reader);
+        self.wakers.forget_receiver();
+        self.wakers.wake_all();
+    }
+
+    /// Closes this direction, whatever is still to come.
+    pub(super) fn abort(&self) {
+        let half = lock(&self.reader).half.take();
+        drop(half);
+    }
+}
+
+impl<R> Reader<R> {
+    /// Remembers the end, if this is it.
+    fn note(&mut self, result: io::Result<usize>) -> Result<usize, End> {
+        let end = match result {
+            Ok(0) => End::Closed,
+            Ok(count) => return Ok(count),
+            Err(error) => End::Failed(error.kind()),
+        };
+        self.end = Some(end);
+        Err(end)
+    }
+}
+
+/// How much room a blocked sender offers to one read.
+const CHUNK: usize = 32 * 1024;
