@@ -137,7 +137,7 @@ impl fmt::Debug for Token {
 pub(crate) struct Note {
     pub(crate) parent_pid: u32,
     pub(crate) token: Token,
-    /// The inode of the child's end (Unix); 0 where there is no such thing (Windows).
+    /// By which the child knows its end again: the inode (Unix), or half of the pipe's random name (Windows).
     pub(crate) inode: u64,
 }
 
@@ -194,7 +194,7 @@ pub(crate) enum RealStdin {
     Null,
     /// A descriptor that travels with the first byte of the preface (Unix).
     Attached,
-    /// A handle of the child, duplicated into it by the parent (Windows).
+    /// A handle that the parent duplicated into the process it started, whose id is in the high half (Windows).
     Handle(u64),
 }
 
