@@ -33,6 +33,10 @@ pub struct Options {
     pub stdin: Stdin,
     /// [`Process::kill`] ends all descendants too: process group on Unix, job object on Windows.
     ///
+    /// On Unix a descendant that moves to a group or session of its own gets away. A group that is not the
+    /// terminal's is stopped when it reads from the terminal, and Ctrl-C does not reach it. The child stays a zombie
+    /// after its exit, until [`kill`](Process::kill) or drop: it keeps the number of the group from being reused.
+    ///
     /// A job needs a child that starts suspended. Creation flags that were set on the command are replaced by that
     /// one, and are gone afterwards: they cannot be asked for.
     pub kill_tree: bool,
@@ -58,7 +62,8 @@ pub struct Spawned {
 /// Starts `command` with a channel in its stdin slot.
 ///
 /// The command's own stdin setting and the variable [`CHANNEL_VARIABLE`](crate::CHANNEL_VARIABLE) are overwritten.
-/// On Unix this stays on `posix_spawn`, so its cost does not depend on the memory of this process.
+/// On Unix this stays on `posix_spawn`, so its cost does not depend on the memory of this process, unless the command
+/// changes the user or the group, sets `PATH` for a program that is looked up in it, or has a `pre_exec` hook.
 ///
 /// # Errors
 ///

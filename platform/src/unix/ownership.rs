@@ -43,8 +43,9 @@ impl Ownership {
         lock_path.push(".lock");
         let lock_path = PathBuf::from(lock_path);
         let (lock, lock_id) = loop {
-            if let Some(locked) = try_lock(socket_path, &lock_path)? {
-                break locked;
+            let (lock, id) = open_lock(&lock_path)?;
+            if try_lock(&lock, id, &lock_path, socket_path)? {
+                break (lock, id);
             }
         };
         let owner = Self {
@@ -110,8 +111,8 @@ impl Drop for Ownership {
     }
 }
 
-/// `None` if the locked file turned out not to be at the path any more.
-fn try_lock(socket_path: &Path, lock_path: &Path) -> io::Result<Option<(OwnedFd, FileId)>> {
+/// Opens or creates the file that the lock is on.
+fn open_lock(lock_path: &Path) -> io::Result<(OwnedFd, FileId)> {
     let flags =
         OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let lock = match retry(|| open(lock_path, flags, Mode::RUSR | Mode::WUSR)) {
@@ -129,15 +130,19 @@ fn try_lock(socket_path: &Path, lock_path: &Path) -> io::Result<Option<(OwnedFd,
     if stat.st_uid != geteuid().as_raw() {
         return Err(occupied(lock_path, "a file of another user"));
     }
-    match retry(|| flock(&lock, FlockOperation::NonBlockingLockExclusive)) {
+    Ok((lock, FileId::of(&stat)))
+}
+
+/// Takes the lock, or gives up. `false` if the file turned out not to be at the path any more.
+fn try_lock(lock: &OwnedFd, id: FileId, lock_path: &Path, socket_path: &Path) -> io::Result<bool> {
+    match retry(|| flock(lock, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => return Err(in_use(socket_path)),
         Err(error) => return Err(context(error, format!("lock {lock_path:?}"))),
     }
-    let id = FileId::of(&stat);
     match lstat(lock_path) {
-        Ok(now) if FileId::of(&now) == id => Ok(Some((lock, id))),
-        Ok(_) | Err(Errno::NOENT) => Ok(None),
+        Ok(now) => Ok(FileId::of(&now) == id),
+        Err(Errno::NOENT) => Ok(false),
         Err(error) => Err(context(error, format!("look at {lock_path:?}"))),
     }
 }
@@ -186,5 +191,33 @@ impl FileId {
             device: i128::from(stat.st_dev),
             inode: i128::from(stat.st_ino),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_on_a_file_that_its_owner_has_removed_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("x.sock");
+        let path = folder.path().join("x.sock.lock");
+        let owner = Ownership::take(&socket).unwrap();
+        // Somebody has opened the file, but not locked it yet, when its owner lets go.
+        let (late, late_id) = open_lock(&path).unwrap();
+        let error = try_lock(&late, late_id, &path, &socket).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(owner);
+        assert!(
+            !try_lock(&late, late_id, &path, &socket).unwrap(),
+            "nothing is at the path"
+        );
+        let new = Ownership::take(&socket).unwrap();
+        assert!(
+            !try_lock(&late, late_id, &path, &socket).unwrap(),
+            "another file is at the path"
+        );
+        drop(new);
     }
 }

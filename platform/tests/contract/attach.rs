@@ -117,7 +117,7 @@ async fn attach_outside_of_a_runtime_is_an_error_and_touches_nothing() {
 async fn child_has_a_grandchild() {
     let (_read, mut write) = attached();
     let mut grandchild = program("attach::grandchild_sees_nothing");
-    let id = leave_behind(grandchild.stdin(Stdio::inherit()).stdout(Stdio::inherit()));
+    let (id, _) = leave_behind(grandchild.stdin(Stdio::inherit()).stdout(Stdio::inherit()));
     write.write_all(id.to_string().as_bytes()).await.unwrap();
     // The grandchild stays; it must not keep the channel.
 }

@@ -1,12 +1,13 @@
 //! Names and those who own them.
 
-use std::io::ErrorKind;
+use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use offspring_platform::{Listener, Name, Stdin, Stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Child, attached, within};
+use crate::support::{Child, attached, leave_behind, program, within};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
@@ -195,6 +196,83 @@ async fn of_four_processes_that_race_for_a_name_exactly_one_wins() {
                 child.expect(b"d").await;
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "entry point of a child process"]
+async fn child_owns_a_name_and_has_a_grandchild() {
+    let (mut read, mut write) = attached();
+    let mut label = [0; 32];
+    read.read_exact(&mut label).await.unwrap();
+    let name = Name::new(std::str::from_utf8(&label).unwrap()).unwrap();
+    let _listener = Listener::bind(&name).unwrap();
+    let mut grandchild = program("listener::grandchild_lingers");
+    let (_, output) = leave_behind(grandchild.stdin(Stdio::inherit()).stdout(Stdio::piped()));
+    // On Linux `spawn` returns a moment before the new program has closed what it must not have. Once it speaks, it
+    // has.
+    let mut output = BufReader::new(output.unwrap()).lines();
+    assert!(output.any(|line| line.unwrap().contains("here")));
+    write.write_all(b"bound").await.unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[test]
+#[ignore = "entry point of a child process"]
+fn grandchild_lingers() {
+    println!("here");
+    // Until the grandparent closes the pipe that is our standard input too.
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+}
+
+#[tokio::test]
+async fn a_name_is_free_when_its_owner_was_killed_even_while_a_grandchild_lives() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut child = Child::spawn(
+            "listener::child_owns_a_name_and_has_a_grandchild",
+            Stdin::Piped,
+        );
+        child.send(name.to_string().as_bytes()).await;
+        child.expect(b"bound").await;
+        assert_eq!(
+            Listener::bind(&name).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
+        child.process.kill().unwrap();
+        child.process.wait().await.unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let (client, server) = tokio::join!(Stream::connect(&name, soon()), listener.accept());
+        client.unwrap();
+        server.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clients_that_have_gone_do_not_disturb_the_others() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let server = async {
+            loop {
+                let (mut read, mut write) = listener.accept().await.unwrap().into_split();
+                if let Ok(number) = read.read_u8().await {
+                    write.write_u8(number + 1).await.unwrap();
+                    return;
+                }
+            }
+        };
+        let clients = async {
+            for _ in 0..10 {
+                drop(Stream::connect(&name, soon()).await.unwrap());
+            }
+            let (mut read, mut write) = Stream::connect(&name, soon()).await.unwrap().into_split();
+            write.write_u8(1).await.unwrap();
+            assert_eq!(read.read_u8().await.unwrap(), 2);
+        };
+        tokio::join!(server, clients);
     })
     .await;
 }

@@ -31,9 +31,11 @@ pub(crate) fn program(entry: &str) -> Command {
     command
 }
 
-/// Starts a program that outlives this one, and tells its id.
-pub(crate) fn leave_behind(command: &mut Command) -> u32 {
-    command.spawn().unwrap().id()
+/// Starts a program that outlives this one, for the system to reap: its id, and its output if that is a pipe.
+#[expect(clippy::zombie_processes, reason = "this program ends before it")]
+pub(crate) fn leave_behind(command: &mut Command) -> (u32, Option<std::process::ChildStdout>) {
+    let child = command.spawn().unwrap();
+    (child.id(), child.stdout)
 }
 
 /// Children of tests never outlive them.

@@ -216,6 +216,7 @@ async fn an_owner_whose_lock_was_taken_away_leaves_the_new_owner_alone() {
         std::fs::remove_file(&path).unwrap();
         let mut new = Listener::bind(&name).unwrap();
         drop(old);
+        assert!(path.exists() && lock_of(&path).exists());
         serves(&name, &mut new).await;
         assert_eq!(
             Listener::bind(&name).unwrap_err().kind(),

@@ -65,6 +65,25 @@ async fn the_status_is_right_whether_it_is_reaped_at_once_or_later() {
     .await;
 }
 
+#[tokio::test]
+async fn the_number_of_a_group_is_ours_until_it_was_killed() {
+    within(async {
+        let mut options = options(Stdin::Null);
+        options.kill_tree = true;
+        let mut command = Command::new("/bin/sh");
+        let mut child = Child::spawn_with(command.args(["-c", "exit 3"]), options);
+        assert_eq!(child.process.wait().await.unwrap().code(), Some(3));
+        let id = WaitId::Pid(rustix::process::Pid::from_raw(child.process.id() as i32).unwrap());
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // As long as the leader is a zombie, the system gives its number to nobody.
+        assert!(waitid(id.clone(), look).unwrap().is_some());
+        child.process.kill().unwrap();
+        assert_eq!(waitid(id, look).unwrap_err(), Errno::CHILD);
+        assert_eq!(child.process.wait().await.unwrap().code(), Some(3));
+    })
+    .await;
+}
+
 #[test]
 fn a_failed_spawn_leaves_nothing_open() {
     alone("process::failed_spawns");
