@@ -36,3 +36,5 @@ mod memory;
 mod orphans;
 #[cfg(target_os = "linux")]
 mod proc;
+#[cfg(target_os = "linux")]
+mod reuse;

@@ -122,7 +122,10 @@ impl Process {
         group.and(child)
     }
 
-    fn kill_group(&self) -> io::Result<()> {
+    fn kill_group(&mut self) -> io::Result<()> {
+        // If somebody else reaped the child, its number may be that of another group by now: look first, which shrinks
+        // that risk to an instant.
+        let _ = self.observe(Waiting::No);
         let exited = match self.state {
             State::Running => false,
             State::Exited(_) => true,
@@ -253,13 +256,16 @@ const PEEK_LEAVES_IT: bool = false;
 
 /// The exit status of the process if it has exited; it stays to be reaped.
 #[cfg(not(target_os = "openbsd"))]
-fn peek(pid: Pid, _: &ExitFd, waiting: Waiting) -> rustix::io::Result<Option<ExitStatus>> {
+fn peek(pid: Pid, exit: &ExitFd, waiting: Waiting) -> rustix::io::Result<Option<ExitStatus>> {
     use rustix::process::{WaitId, WaitIdOptions};
-    wait_id(
-        WaitId::Pid(pid),
-        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-        waiting,
-    )
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    // As in `take`, not another child with the same id.
+    #[cfg(target_os = "linux")]
+    if let Some(pidfd) = exit.pidfd() {
+        return wait_id(WaitId::PidFd(pidfd), options, waiting);
+    }
+    let _ = exit;
+    wait_id(WaitId::Pid(pid), options, waiting)
 }
 
 #[cfg(target_os = "openbsd")]
