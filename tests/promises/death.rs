@@ -21,7 +21,7 @@ async fn child_streams() -> Result<()> {
     let mut parent = Parent::<Parcel, bool>::attach()?;
     if parent.recv().await? == Some(true) {
         for number in 0.. {
-            parent.send(&Parcel::new(number, 20_000)).await?;
+            parent.send(&Parcel::new(number, 300_000)).await?;
         }
     }
     pending().await

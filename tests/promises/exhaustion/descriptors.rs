@@ -37,8 +37,11 @@ async fn a_server_without_descriptors_serves_whom_it_has() -> Result<()> {
             .spawn::<(), String>()?;
         let name = Name::new(server.recv().await?.unwrap())?;
         let mut clients: Vec<Connection<u64, u64>> = Vec::new();
+        // The one that waits for the server has to be patient.
+        let patient = Config::new().handshake_timeout(Duration::from_secs(60));
         let mut waiting = loop {
-            let mut next: Connection<u64, u64> = Connection::connect(&name).await?;
+            let mut next: Connection<u64, u64> =
+                Connection::connect_with(&name, patient.clone()).await?;
             // How long nothing happens is no event.
             match timeout(Duration::from_millis(500), echo(&mut next, 0)).await {
                 Ok(answer) => answer?,
