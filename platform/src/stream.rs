@@ -86,6 +86,15 @@ impl AsyncRead for ReadHalf {
 #[derive(Debug)]
 pub struct WriteHalf(sys::WriteHalf);
 
+impl WriteHalf {
+    /// Makes room for a few more bytes than usual, for the end: what waits then cannot wait any longer.
+    ///
+    /// On Unix the system then keeps about twice as much as before. Windows sets the size of a pipe when it is made.
+    pub fn make_room(&mut self) {
+        self.0.make_room();
+    }
+}
+
 impl AsyncWrite for WriteHalf {
     fn poll_write(
         mut self: Pin<&mut Self>,

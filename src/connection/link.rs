@@ -130,6 +130,11 @@ impl<T: Transport> Link<T> {
             } else {
                 self.push_goodbye();
                 self.push_out();
+                if !self.outgoing.is_idle() {
+                    // Lost, the goodbye would be taken for a crash.
+                    self.outgoing.with_half(T::make_room);
+                    self.push_out();
+                }
             }
         }
     }

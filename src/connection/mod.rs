@@ -40,6 +40,11 @@ use crate::wire::Body;
 /// every message. When a thread panics no goodbye is said, and the other side sees
 /// [`ErrorKind::Disconnected`].
 ///
+/// # Platform notes
+///
+/// On Windows the goodbye of a drop is lost if messages that the other side has not read fill the pipe at that moment;
+/// then it sees [`ErrorKind::Disconnected`] too. A `close` waits for room.
+///
 /// # Panics
 ///
 /// Methods that wait need a tokio runtime with I/O and time enabled, as `#[tokio::main]` makes it.

@@ -270,6 +270,13 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.outbox().take(&mut Vec::new());
     }
 
+    /// Changes the transport.
+    pub(super) fn with_half(&self, change: impl FnOnce(&mut W)) {
+        if let Some(half) = &mut lock(&self.writer).half {
+            change(half);
+        }
+    }
+
     /// Closes this direction in the middle of whatever is under way.
     pub(super) fn abort(&self) {
         let mut guard = lock(&self.writer);

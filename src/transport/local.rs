@@ -37,4 +37,8 @@ impl Transport for Local {
     fn try_read(read_half: &mut Self::ReadHalf, buf: &mut [u8]) -> io::Result<usize> {
         read_half.try_read(buf)
     }
+
+    fn make_room(write_half: &mut Self::WriteHalf) {
+        write_half.make_room();
+    }
 }

@@ -94,4 +94,22 @@ pub trait Transport: Send + 'static {
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
+
+    /// Makes more room for bytes that wait, if that can be done.
+    ///
+    /// Called once, when this side ends without waiting and its last words do not fit in. Unless a transport knows
+    /// better, this does nothing, and what does not fit in is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::transport::{Memory, Transport};
+    ///
+    /// let (left, _right) = Memory::pair();
+    /// let (_read_half, mut write_half) = left.into_split();
+    /// Memory::make_room(&mut write_half); // there is no more to be had
+    /// ```
+    fn make_room(write_half: &mut Self::WriteHalf) {
+        let _ = write_half;
+    }
 }

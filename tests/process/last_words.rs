@@ -220,6 +220,42 @@ async fn a_message_that_the_exit_cut_short_is_told_from_an_end_between_messages(
 
 #[tokio::test]
 #[ignore = "entry point of a child process"]
+async fn child_returns_when_nothing_more_fits_in() -> Result<()> {
+    let parent = Parent::<str, String>::attach()?;
+    for number in 0.. {
+        let message = message(number);
+        let mut sending = pin!(parent.send(&message));
+        if poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx).is_pending())).await {
+            let gate = gate::report().await?;
+            gate.send(&(number + 1).to_string()).await?;
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Windows cannot make room: there the last message and the goodbye are lost. `close` would have waited.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_goodbye_that_does_not_fit_in_is_not_taken_for_a_crash() -> Result<()> {
+    within(async {
+        let mut gate = Gate::open()?;
+        let mut command = role("last_words::child_returns_when_nothing_more_fits_in");
+        let child = gate.show(&mut command).spawn::<str, String>()?;
+        let (mut connection, mut process) = child.into_parts();
+        let count = gate.accept().await?.recv().await?.unwrap();
+        assert!(process.wait().await?.success());
+        for number in 0..count.parse().unwrap() {
+            assert_eq!(connection.recv().await?, Some(message(number)));
+        }
+        assert_eq!(connection.recv().await?, None);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "entry point of a child process"]
 async fn child_leaves_a_grandchild_on_the_channel() -> Result<()> {
     // Before `attach` the stdin slot is the channel, and whoever inherits that holds it open.
     leave_behind("last_words::grandchild_holds_the_channel", Stdio::inherit());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
@@ -235,6 +235,16 @@ impl WriteHalf {
         }
     }
 
+    pub(crate) fn make_room(&mut self) {
+        // On Linux this is twice of what was set, and what is set is doubled too, within the limit of the system.
+        if let Ok(size) = sockopt::socket_send_buffer_size(&self.fd) {
+            // Where more cannot be had, what does not fit in is lost.
+            let _ = sockopt::set_socket_send_buffer_size(&self.fd, size.saturating_mul(2));
+        }
+        // Not only when the runtime comes round to see it.
+        self.full = None;
+    }
+
     /// Stops being told of room when the peer has kept up for a while; to start and stop at every turn would cost
     /// a stream of large messages more than it saves.
     fn count(&mut self, found_room: bool) {
@@ -325,7 +335,6 @@ fn tune(_: &OwnedFd) -> io::Result<()> {
 
 #[cfg(target_vendor = "apple")]
 fn tune(socket: &OwnedFd) -> io::Result<()> {
-    use rustix::net::sockopt;
     sockopt::set_socket_nosigpipe(socket, true)?;
     // 8 KiB by default. What Linux gives is plenty, and less than that still works.
     let _ = sockopt::set_socket_send_buffer_size(socket, 208 * 1024);

@@ -266,6 +266,9 @@ impl WriteHalf {
         }
     }
 
+    /// The size of a pipe was settled when it was made.
+    pub(crate) fn make_room(&mut self) {}
+
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
