@@ -311,6 +311,7 @@ async fn storm(connection: Connection<Message, Message, Duplex>, seed: u64) -> S
     let (sender, mut receiver) = connection.split();
     let mut random = Random::new(seed);
     let mut storm = Storm::default();
+    let mut ended = false;
     for _ in 0..4000 {
         let message = storm.sent.next(0);
         let number = message.1;
@@ -318,8 +319,12 @@ async fn storm(connection: Connection<Message, Message, Duplex>, seed: u64) -> S
         let patience = random.below(3);
         tokio::select! {
             biased;
-            received = receiver.recv() => {
-                storm.received.push(received.unwrap().unwrap());
+            received = receiver.recv(), if !ended => {
+                // The other side may be through with its part already.
+                match received.unwrap() {
+                    Some(message) => storm.received.push(message),
+                    None => ended = true,
+                }
                 storm.dropped += 1;
             }
             sent = sender.send(&message) => {

@@ -69,6 +69,84 @@ fn stream(tasks: &mut Tasks, name: &str, connection: Connection<String, String, 
     });
 }
 
+#[test]
+fn no_moment_is_too_bad_for_room_to_come() {
+    let _watchdog = watchdog();
+    for config in [Config::new(), Config::new().send_buffer(10)] {
+        for moment in 1..6 {
+            let pair: Strings = connections(1000, config.clone());
+            let mut tasks = Tasks::new();
+            pair.there.freeze();
+            pair.left.try_send(&"x".repeat(20)).unwrap();
+            pair.there.change_at_wait(moment, b"");
+            let left = pair.left;
+            tasks.spawn("sender", async move {
+                left.send(&"y".repeat(20)).await.unwrap();
+            });
+            tasks.run_until_idle();
+            assert_eq!(
+                tasks.left().is_empty(),
+                !pair.there.is_unchanged(),
+                "{moment}"
+            );
+            pair.there.thaw();
+            tasks.run();
+        }
+    }
+}
+
+#[test]
+fn no_moment_is_too_bad_for_a_message_to_arrive() {
+    let _watchdog = watchdog();
+    for moment in 1..6 {
+        let pair: Strings = connections(1000, Config::new());
+        let mut tasks = Tasks::new();
+        pair.back.change_at_wait(moment, &frame(0, b"\xa1a"));
+        let mut left = pair.left;
+        tasks.spawn("receiver", async move {
+            assert_eq!(left.recv().await.unwrap().as_deref(), Some("a"));
+        });
+        tasks.run_until_idle();
+        assert_eq!(
+            tasks.left().is_empty(),
+            !pair.back.is_unchanged(),
+            "{moment}"
+        );
+        pair.back.put(&frame(0, b"\xa1a"));
+        tasks.run();
+    }
+}
+
+#[test]
+fn who_waits_no_more_is_not_remembered() {
+    let _watchdog = watchdog();
+    let Blocked {
+        tasks, mut pair, ..
+    } = blocked(1, Config::new());
+    let flag = Flag::new();
+    let waker = Waker::from(flag.clone());
+    let before = Arc::strong_count(&flag);
+    let text = "y".to_owned();
+    let mut send = Box::pin(pair.left.send(&text));
+    assert!(
+        send.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    assert!(Arc::strong_count(&flag) > before);
+    drop(send);
+    assert_eq!(Arc::strong_count(&flag), before);
+
+    tasks.enter(|| {
+        let recv = pin!(pair.left.recv());
+        assert!(recv.poll(&mut Context::from_waker(&waker)).is_pending());
+    });
+    let (sender, receiver) = pair.left.split();
+    drop(receiver);
+    assert_eq!(Arc::strong_count(&flag), before);
+    drop(sender);
+}
+
 /// A left side whose senders wait because nothing leaves.
 struct Blocked {
     tasks: Tasks,

@@ -39,6 +39,12 @@ impl Tasks {
         self.names.push(name.into());
     }
 
+    /// Does something beside the tasks.
+    pub(crate) fn enter<R>(&self, act: impl FnOnce() -> R) -> R {
+        let _context = self.runtime.enter();
+        act()
+    }
+
     /// Polls until nobody is woken any more.
     pub(crate) fn run_until_idle(&mut self) {
         let _context = self.runtime.enter();

@@ -49,6 +49,8 @@ struct Pipe {
     /// Bytes that were written but not flushed.
     unflushed: Option<VecDeque<u8>>,
     flush_waits: bool,
+    /// What happens just before a call is told to wait for the so-manieth time.
+    event: Option<(usize, Vec<u8>)>,
     /// Calls that moved bytes.
     reads: usize,
     writes: usize,
@@ -71,6 +73,7 @@ impl Tap {
             write_fault: None,
             unflushed: None,
             flush_waits: false,
+            event: None,
             reads: 0,
             writes: 0,
             reader: None,
@@ -141,6 +144,29 @@ impl Tap {
         self.look(|pipe| pipe.write_fault = Some(kind));
     }
 
+    /// Thaws and brings bytes, and wakes, at the worst moment: while the call is under way that, as the `count`th one,
+    /// is told to wait.
+    pub(crate) fn change_at_wait(&self, count: usize, bytes: &[u8]) {
+        self.look(|pipe| pipe.event = Some((count, bytes.to_vec())));
+    }
+
+    /// Whether what was asked of `change_at_wait` has not happened.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.look(|pipe| pipe.event.is_some())
+    }
+
+    fn waits(&self) {
+        let due = self.look(|pipe| {
+            let (count, _) = pipe.event.as_mut()?;
+            *count -= 1;
+            if *count > 0 { None } else { pipe.event.take() }
+        });
+        if let Some((_, bytes)) = due {
+            self.thaw();
+            self.put(&bytes);
+        }
+    }
+
     pub(crate) fn freeze(&self) {
         self.look(|pipe| pipe.frozen = true);
     }
@@ -207,6 +233,8 @@ impl AsyncRead for ReadEnd {
         let count = buf.remaining().min(pipe.bytes.len()).min(pipe.step);
         if pipe.frozen || (count == 0 && !pipe.closed && pipe.read_fault.is_none()) {
             pipe.reader = Some(cx.waker().clone());
+            drop(pipe);
+            self.0.waits();
             return Poll::Pending;
         }
         pipe.reader = None;
@@ -257,6 +285,8 @@ impl AsyncWrite for WriteEnd {
         let count = bytes.len().min(room).min(pipe.step);
         if pipe.frozen || count == 0 {
             pipe.writer = Some(cx.waker().clone());
+            drop(pipe);
+            self.0.waits();
             return Poll::Pending;
         }
         pipe.writer = None;
