@@ -199,3 +199,35 @@ fn sending_to_the_dead_does_not_pile_up() {
     assert!(info.bytes_max < 4 * KIB, "{info:?}");
     assert_eq!(info.bytes_current, 0, "{info:?}");
 }
+
+#[test]
+fn a_burst_that_was_put_aside_leaves_no_memory_behind() {
+    let runtime = runtime();
+    let _context = runtime.enter();
+    let (mut left, mut right) = Connection::<Bytes, ByteBuf, _>::memory::<Bytes, ByteBuf>();
+    let blob = vec![1; 10 * MIB as usize];
+    let info = measure(|| {
+        let mut sides = [&mut left, &mut right].map(|side| Box::pin(burst(side, &blob)));
+        let mut done = [false; 2];
+        while done != [true; 2] {
+            for (side, done) in sides.iter_mut().zip(&mut done) {
+                *done = *done || poll(side.as_mut()).is_ready();
+            }
+        }
+    });
+    // What is left is the pipe's, which has been full.
+    assert!(info.bytes_current < 200 * KIB as i64, "{info:?}");
+}
+
+/// Sends a lot before it receives anything, then a little, and then waits.
+async fn burst(side: &mut Connection<Bytes, ByteBuf, Memory>, blob: &[u8]) {
+    for blob in [blob, &blob[..10]] {
+        for _ in 0..4 {
+            side.send(Bytes::new(blob)).await.unwrap();
+        }
+        for _ in 0..4 {
+            assert_eq!(side.recv().await.unwrap().unwrap().len(), blob.len());
+        }
+    }
+    assert!(poll(side.recv()).is_pending());
+}

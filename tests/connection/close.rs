@@ -4,7 +4,7 @@ use offspring::transport::Memory;
 use offspring::{Config, Connection, ErrorKind, Result};
 use tokio::time::Instant;
 
-use crate::support::{Played, Script, kind, played, watchdog};
+use crate::support::{Played, Script, connections, kind, played, watchdog};
 
 type Numbers = Connection<u32, u32, Memory>;
 
@@ -134,6 +134,23 @@ async fn both_may_close_at_once_with_messages_left_and_are_told() -> Result<()> 
     }
     assert_eq!(right.recv().await?, None);
     left.close().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_are_told_also_over_a_narrow_pipe() -> Result<()> {
+    let _watchdog = watchdog();
+    for capacity in [1, 5, 13, 20] {
+        let pair = connections::<u32, u32, u32, u32>(capacity, Config::new());
+        let (mut left, mut right) = (pair.left, pair.right);
+        for number in 0..3 {
+            left.feed(&number).await?;
+            right.feed(&number).await?;
+        }
+        let (first, second) = tokio::join!(left.close(), right.close());
+        assert_eq!(kind(first), ErrorKind::Disconnected);
+        assert_eq!(kind(second), ErrorKind::Disconnected);
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod close;
 mod ends;
 mod flow;
 mod handshake;
+mod helping;
 mod local;
 mod receiving;
 mod sending;

@@ -1,17 +1,16 @@
 //! Whoever waits is woken when it can go on: all run where a lost wake-up is a dead end.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::task::{Context, Wake, Waker};
 
-use offspring::{Config, Connection, ErrorKind, Receiver, Sender};
+use offspring::{Config, Connection, Receiver, Sender};
 
-use crate::support::{End, Joined, Random, Script, Tasks, connections, frame, kind, watchdog};
+use crate::support::{End, Joined, Random, Tasks, connections, frame, watchdog};
 
 type Strings = Joined<String, String, String, String>;
 
@@ -120,9 +119,9 @@ fn no_moment_is_too_bad_for_a_message_to_arrive() {
 #[test]
 fn who_waits_no_more_is_not_remembered() {
     let _watchdog = watchdog();
-    let Blocked {
-        tasks, mut pair, ..
-    } = blocked(1, Config::new());
+    let mut pair: Strings = connections(1000, Config::new());
+    pair.there.freeze();
+    let tasks = Tasks::new();
     let flag = Flag::new();
     let waker = Waker::from(flag.clone());
     let before = Arc::strong_count(&flag);
@@ -145,206 +144,6 @@ fn who_waits_no_more_is_not_remembered() {
     drop(receiver);
     assert_eq!(Arc::strong_count(&flag), before);
     drop(sender);
-}
-
-/// A left side whose senders wait because nothing leaves.
-struct Blocked {
-    tasks: Tasks,
-    pair: Strings,
-    results: Rc<RefCell<Vec<offspring::Result<()>>>>,
-}
-
-fn blocked(senders: u32, config: Config) -> Blocked {
-    let pair: Strings = connections(usize::MAX, config);
-    pair.there.freeze();
-    let mut tasks = Tasks::new();
-    let results = Rc::new(RefCell::new(Vec::new()));
-    for number in 0..senders {
-        let (sender, results) = (pair.left.sender(), Rc::clone(&results));
-        tasks.spawn(format!("sender {number}"), async move {
-            let result = sender.send(&"x".repeat(50)).await;
-            results.borrow_mut().push(result);
-        });
-    }
-    tasks.run_until_idle();
-    assert_eq!(tasks.left().len(), senders as usize);
-    Blocked {
-        tasks,
-        pair,
-        results,
-    }
-}
-
-#[test]
-fn who_writes_for_others_wakes_them() {
-    let _watchdog = watchdog();
-    let Blocked {
-        mut tasks,
-        mut pair,
-        results,
-    } = blocked(3, Config::new());
-    // The transport has room but has not said so yet when another sender comes along.
-    pair.there.thaw_silently();
-    pair.left.try_send(&"y".to_owned()).unwrap();
-    tasks.run_until_idle();
-    assert_eq!(tasks.left(), [""; 0]);
-    assert!(results.borrow().iter().all(Result::is_ok));
-    for _ in 0..4 {
-        pair.right.try_recv().unwrap();
-    }
-}
-
-#[test]
-fn who_receives_writes_for_others_and_wakes_them() {
-    let _watchdog = watchdog();
-    let Blocked {
-        mut tasks,
-        mut pair,
-        ..
-    } = blocked(3, Config::new());
-    pair.there.thaw_silently();
-    assert_eq!(kind(pair.left.try_recv()), ErrorKind::Empty);
-    tasks.run_until_idle();
-    assert_eq!(tasks.left(), [""; 0]);
-}
-
-#[test]
-fn who_makes_room_wakes_those_that_wait_for_it() {
-    let _watchdog = watchdog();
-    // The first fills the buffer, so that the others cannot even encode.
-    let Blocked {
-        mut tasks, pair, ..
-    } = blocked(3, Config::new().send_buffer(40));
-    assert_eq!(kind(pair.left.try_send(&String::new())), ErrorKind::Full);
-    pair.there.thaw_silently();
-    assert!(flushes(&pair.left.sender()));
-    tasks.run_until_idle();
-    assert_eq!(tasks.left(), [""; 0]);
-}
-
-/// Whether one poll writes everything.
-fn flushes(sender: &Sender<String, End>) -> bool {
-    let flush = pin!(sender.flush());
-    flush
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_ready()
-}
-
-#[test]
-fn who_meets_a_failure_wakes_all_that_wait() {
-    let _watchdog = watchdog();
-    for config in [Config::new(), Config::new().send_buffer(40)] {
-        let Blocked {
-            mut tasks,
-            pair,
-            results,
-        } = blocked(3, config);
-        pair.there.fail_writes_silently(io::ErrorKind::BrokenPipe);
-        assert_eq!(
-            kind(pair.left.try_send(&String::new())),
-            ErrorKind::Disconnected
-        );
-        tasks.run_until_idle();
-        assert_eq!(tasks.left(), [""; 0]);
-        assert_eq!(results.borrow().len(), 3);
-        for result in results.take() {
-            assert_eq!(kind(result), ErrorKind::Disconnected);
-        }
-    }
-}
-
-#[test]
-fn a_sender_that_reads_aside_wakes_the_receiver() {
-    let _watchdog = watchdog();
-    let pair: Strings = connections(usize::MAX, Config::new());
-    let (sender, mut receiver) = pair.left.split();
-    let mut tasks = Tasks::new();
-    tasks.spawn("receiver", async move {
-        assert_eq!(receiver.recv().await.unwrap().as_deref(), Some("a"));
-        assert_eq!(kind(receiver.recv().await), ErrorKind::Disconnected);
-    });
-    tasks.run_until_idle();
-
-    pair.there.freeze();
-    pair.back.put_silently(&frame(0, b"\xa1a"));
-    assert!(!sends(&sender, "b"));
-    tasks.run_until_idle();
-    assert_eq!(tasks.left(), ["receiver"]);
-
-    // Nor is the end of the stream kept from it.
-    pair.back.close_silently();
-    assert!(!sends(&sender, "c"));
-    tasks.run_until_idle();
-    assert_eq!(tasks.left(), [""; 0]);
-    drop(pair.right);
-}
-
-fn sends(sender: &Sender<String, End>, text: &str) -> bool {
-    sender.try_send(&text.to_owned()).unwrap();
-    flushes(sender)
-}
-
-#[test]
-fn room_in_the_read_ahead_lets_blocked_senders_go_on() {
-    let _watchdog = watchdog();
-    let config = Config::new().read_ahead(100);
-    let Blocked {
-        mut tasks,
-        mut pair,
-        ..
-    } = blocked(1, config);
-    // More than the sender may put aside.
-    let mut script = Script::new();
-    for number in 0..100 {
-        script = script.message(format!("message {number}"));
-    }
-    let hello = Script::new().bytes().len();
-    pair.back.step(10);
-    pair.back.put(&script.bytes()[hello..]);
-    tasks.run_until_idle();
-    let left = pair.back.len();
-    assert!(left > 0);
-    assert_eq!(pair.left.try_recv().unwrap().as_deref(), Some("message 0"));
-    tasks.run_until_idle();
-    assert!(
-        pair.back.len() < left,
-        "the sender has not been woken to read on"
-    );
-}
-
-#[test]
-fn a_sender_that_is_never_polled_again_holds_up_nobody() {
-    let _watchdog = watchdog();
-    let pair: Strings = connections(16, Config::new());
-    let sender = pair.left.sender();
-    let text = "z".repeat(1000);
-    let mut forgotten = Box::pin(async move { sender.send(&text).await });
-    assert!(
-        forgotten
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
-    );
-
-    let mut tasks = Tasks::new();
-    let (sender, mut receiver) = pair.left.split();
-    tasks.spawn("another sender", async move {
-        sender.send(&"after it".to_owned()).await.unwrap();
-    });
-    let mut right = pair.right;
-    tasks.spawn("the other side", async move {
-        assert_eq!(
-            right.recv().await.unwrap().map(|text| text.len()),
-            Some(1000)
-        );
-        assert_eq!(right.recv().await.unwrap().as_deref(), Some("after it"));
-        right.send(&"answer".to_owned()).await.unwrap();
-    });
-    tasks.spawn("receiver", async move {
-        assert_eq!(receiver.recv().await.unwrap().as_deref(), Some("answer"));
-    });
-    tasks.run();
-    drop(forgotten);
 }
 
 #[test]
@@ -451,43 +250,63 @@ impl Wake for Flag {
 }
 
 #[test]
-fn a_task_that_only_its_waker_keeps_alive_may_end_at_any_time() {
+fn a_forgotten_waker_may_take_a_whole_task_with_it() {
     let _watchdog = watchdog();
-    // An executor whose tasks are owned by their wakers: forgetting a waker drops what the task holds, here another
-    // waiting send of the same connection.
-    let Joined {
-        left,
-        right: _right,
-        there,
-        ..
-    } = connections::<String, String, String, String>(1000, Config::new());
-    there.freeze();
-    let task = |sender: Sender<String, End>| {
-        Arc::new(Owned(Mutex::new(Some(Box::pin(async move {
-            let _ = sender.send(&"x".to_owned()).await;
-        })))))
-    };
-    let (first, second) = (task(left.sender()), task(left.sender()));
-    first.poll(&first.clone().into());
-    // The second is polled by the waker of the first, which thereby owns it through the connection alone.
-    second.poll(&first.clone().into());
-    drop(first);
-    second.poll(Waker::noop());
-    drop(second);
+    let pair: Strings = connections(1000, Config::new());
+    let (sender, mut receiver) = pair.left.split();
+    pair.there.freeze();
+    let text = "x".to_owned();
+    let noop = &mut Context::from_waker(Waker::noop());
 
-    let third = task(left.sender());
-    third.poll(&third.clone().into());
-    drop(third);
-    there.thaw();
+    // Dropped with the send that it would wake.
+    let mut send = Box::pin(sender.send(&text));
+    poll_as(send.as_mut(), Owned::new(sender.clone()));
+    drop(send);
+
+    // Replaced by that of another task.
+    let mut send = Box::pin(sender.send(&text));
+    poll_as(send.as_mut(), Owned::new(sender.clone()));
+    assert!(send.as_mut().poll(noop).is_pending());
+
+    // The same for a receive, and for the whole receiver.
+    let tasks = Tasks::new();
+    tasks.enter(|| {
+        poll_as(
+            Box::pin(receiver.recv()).as_mut(),
+            Owned::new(sender.clone()),
+        );
+        poll_as(
+            Box::pin(receiver.recv()).as_mut(),
+            Owned::new(sender.clone()),
+        );
+    });
+    drop(receiver);
+    pair.there.thaw();
 }
 
-struct Owned(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+/// Polls with a waker that is the last owner of its task.
+fn poll_as<F: Future>(future: Pin<&mut F>, task: Arc<Owned>) {
+    let waker = Waker::from(task);
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+/// A task that waits for room on a connection, and whose future belongs to its wakers.
+struct Owned(#[expect(dead_code, reason = "it is there to be dropped")] Mutex<Waits>);
+
+type Waits = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Owned {
-    fn poll(&self, waker: &Waker) {
-        let mut task = self.0.lock().unwrap();
-        let future = task.as_mut().unwrap().as_mut();
-        assert!(future.poll(&mut Context::from_waker(waker)).is_pending());
+    fn new(sender: Sender<String, End>) -> Arc<Self> {
+        let mut waits: Waits = Box::pin(async move {
+            let _ = sender.send(&"y".to_owned()).await;
+        });
+        assert!(
+            waits
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+        Arc::new(Self(Mutex::new(waits)))
     }
 }
 

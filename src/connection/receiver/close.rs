@@ -108,3 +108,31 @@ enum Waiting {
     NotTaken,
     Kept,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use crate::Connection;
+    use crate::error::Result;
+
+    #[tokio::test]
+    async fn what_was_said_to_be_taken_is_not_taken_back() -> Result<()> {
+        let (mut left, mut right) = Connection::<u32, (), _>::memory::<(), u32>();
+        for number in 0..3 {
+            left.send(&number).await?;
+        }
+        left.disconnect();
+        poll_fn(|cx| {
+            right.receiver_mut().poll_keep(cx);
+            Poll::Ready(())
+        })
+        .await;
+        left.close().await?;
+        // None of them has come out of a `recv`.
+        drop(right);
+        assert_eq!(left.recv().await?, None);
+        Ok(())
+    }
+}
