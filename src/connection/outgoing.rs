@@ -317,10 +317,11 @@ impl Drop for Encoding<'_> {
     }
 }
 
-/// A number that no other living thread has, and cheap to get.
+/// A number that no other thread has, and cheap to get.
 fn this_thread() -> usize {
-    thread_local!(static HERE: u8 = const { 0 });
-    HERE.with(|here| std::ptr::from_ref(here).addr())
+    static NEXT: AtomicUsize = AtomicUsize::new(NOBODY + 1);
+    thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
 }
 
 #[cold]
