@@ -311,5 +311,8 @@ impl Owned {
 }
 
 impl Wake for Owned {
-    fn wake(self: Arc<Self>) {}
+    fn wake(self: Arc<Self>) {
+        // The last owner may go here, and the future with it.
+        drop(self);
+    }
 }
