@@ -243,7 +243,7 @@ impl Inbox {
     /// # Errors
     ///
     /// [`ErrorKind::Disconnected`] if nothing came at all, [`ErrorKind::Truncated`] inside a hello or a frame, and
-    /// what [`next`](Self::next) has given or will give if the peer has broken the rules.
+    /// what [`next`](Self::next) has given or will give if nothing more can be read from this peer.
     ///
     /// # Examples
     ///
@@ -260,7 +260,10 @@ impl Inbox {
         let mut unread = self.buffer.unread();
         if self.peer.is_none() {
             match Hello::parse(unread)? {
-                Parsed::Complete { len, .. } => unread = &unread[len..],
+                Parsed::Complete { len, value } => {
+                    self.ours.agree(&value)?;
+                    unread = &unread[len..];
+                }
                 Parsed::Incomplete { .. } if unread.is_empty() => {
                     let text =
                         "read the hello: the peer closed the connection before it said anything";

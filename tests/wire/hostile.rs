@@ -318,6 +318,16 @@ fn what_breaks_the_stream_is_said_again_and_again() {
 }
 
 #[test]
+fn a_hello_that_does_not_fit_stays_an_error() {
+    let mut inbox = inbox();
+    inbox.absorb(&mut [b"\x89OFS\r\n\x1a\n\x02\x03\x00\x01\x80", &[1][..]].concat());
+    for _ in 0..2 {
+        assert_eq!(inbox.end().unwrap_err().kind(), ErrorKind::Incompatible);
+        assert_eq!(inbox.next().unwrap_err().kind(), ErrorKind::Incompatible);
+    }
+}
+
+#[test]
 fn a_bad_message_is_skipped_and_the_next_one_is_good() -> Result<()> {
     for (body, kind) in [
         (unhex("c1"), ErrorKind::Malformed),
