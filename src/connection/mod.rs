@@ -107,6 +107,11 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
         self.sender.clone()
     }
 
+    /// Lets every send fail from here on: there is nobody left to take anything.
+    pub(crate) fn hang_up(&self) {
+        self.sender.link().outgoing().hang_up();
+    }
+
     pub(crate) fn receiver_mut(&mut self) -> &mut Receiver<Rx, T> {
         &mut self.receiver
     }

@@ -270,6 +270,14 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.outbox().take(&mut Vec::new());
     }
 
+    /// Takes nothing more, for the other side is known to be gone.
+    pub(super) fn hang_up(&self) {
+        if self.failed.get().is_none() {
+            self.fail(&mut lock(&self.writer), io::ErrorKind::BrokenPipe);
+            self.wakers.wake_all();
+        }
+    }
+
     /// Changes the transport.
     pub(super) fn with_half(&self, change: impl FnOnce(&mut W)) {
         if let Some(half) = &mut lock(&self.writer).half {

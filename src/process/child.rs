@@ -154,8 +154,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         if let Poll::Ready(result) = receiver.poll_ready(cx) {
             return Poll::Ready(result);
         }
-        ready!(self.process.poll_wait(cx))?;
-        Poll::Ready(receiver.ready_at_last())
+        ready!(self.poll_exit(cx))?;
+        Poll::Ready(self.connection.receiver_mut().ready_at_last())
     }
 
     #[cold]
@@ -237,7 +237,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             // There may be a message. Whoever takes one after the other must let other tasks run.
             return Poll::Pending;
         }
-        let exit = ready!(self.process.poll_wait(cx));
+        let exit = ready!(self.poll_exit(cx));
         Poll::Ready(self.recv_last_with(exit, read))
     }
 
@@ -277,11 +277,18 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         self.exit().await
     }
 
+    fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Result<ExitStatus>> {
+        let exit = ready!(self.process.poll_wait(cx));
+        // A grandchild may hold the channel open and never read, and a sender would wait for it.
+        self.connection.hang_up();
+        Poll::Ready(exit)
+    }
+
     /// Waits for the exit, and reads aside what the child sends, for it may wait for room.
     async fn exit(&mut self) -> Result<ExitStatus> {
         poll_fn(|cx| {
             self.connection.receiver_mut().poll_keep(cx);
-            self.process.poll_wait(cx)
+            self.poll_exit(cx)
         })
         .await
     }
@@ -305,7 +312,11 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// # }
     /// ```
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        self.process.try_wait()
+        let exit = self.process.try_wait().transpose();
+        if exit.is_some() {
+            self.connection.hang_up();
+        }
+        exit.transpose()
     }
 
     /// Ends the child: says goodbye, waits for `grace`, terminates it, waits for `grace` again, kills it. If
@@ -433,7 +444,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
             Stage::Exit => {
                 // The child may still write to a channel that nobody reads from.
                 self.connection.receiver_mut().poll_keep(cx);
-                let status = ready!(self.process.poll_wait(cx));
+                let status = ready!(self.poll_exit(cx));
                 (
                     Stage::Nothing,
                     status.map(|status| Some(Event::Exit(status))),

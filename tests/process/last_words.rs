@@ -313,6 +313,32 @@ async fn a_grandchild_that_holds_the_channel_delays_neither_recv_nor_exit() -> R
 }
 
 #[tokio::test]
+async fn nothing_can_be_sent_to_a_grandchild_that_holds_the_channel() -> Result<()> {
+    within(async {
+        let mut gate = Gate::open()?;
+        let mut command = role("last_words::child_leaves_a_grandchild_on_the_channel");
+        let mut child = gate.show(&mut command).spawn::<str, String>()?;
+        let _grandchild = gate.accept().await?;
+        child.send("exit").await?;
+        // More than the system holds, and nobody will read it.
+        let sender = child.sender();
+        let sending = tokio::spawn(async move { sender.send(&"x".repeat(8 << 20)).await });
+        assert_eq!(child.recv().await?.as_deref(), Some("last words"));
+        let error = child.recv().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Disconnected);
+        for error in [
+            sending.await.unwrap().unwrap_err(),
+            child.send("late").await.unwrap_err(),
+            child.try_send("late").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Disconnected);
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn polling_notices_the_end_although_a_grandchild_holds_the_channel() -> Result<()> {
     within(async {
         let mut gate = Gate::open()?;

@@ -268,7 +268,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
             answer => return answer,
         };
         // A grandchild may hold the channel open, which must not hide the end from who only polls.
-        let Some(exit) = self.process.try_wait().transpose() else {
+        let Some(exit) = self.try_wait().transpose() else {
             return Err(empty);
         };
         let read = &mut Some(|body: Body<'_>| body.decode());
