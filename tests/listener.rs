@@ -378,7 +378,11 @@ mod other_user {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("program");
-        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        // Not written by this process: a child that another thread is starting could hold the file open for writing,
+        // and then nobody can execute it.
+        let mut copy = Command::new("cp");
+        copy.arg(std::env::current_exe().unwrap()).arg(&program);
+        assert!(copy.status().unwrap().success());
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
         Some(folder)
     }

@@ -119,8 +119,8 @@ async fn what_was_sent_before_a_kill_arrives() -> Result<()> {
         let mut command = role("last_words::child_ends");
         let mut child = gate.show(&mut command).spawn::<str, String>()?;
         child.send("wait").await?;
-        // The rest fits into what the system holds.
-        let unread = 50;
+        // So few that the system says there is room for them: Linux does once three quarters of it are free.
+        let unread = 10;
         for number in 0..COUNT - unread {
             assert_eq!(child.recv().await?, Some(message(number)));
         }
