@@ -15,6 +15,7 @@
 //! | `Listener` | one owner per name, same user only, survives exhaustion |
 //! | `Process` | exit status without zombies, signals that cannot hit a stranger |
 //! | `spawn` | the channel in the child's stdin slot, nothing inherited by siblings, cost independent of the parent's size |
+//! | `this_program` | the program that runs now, even if its file has been replaced since, where that can be had |
 //! | `Slot` | the other end of `spawn`: `Slot::find(&Note) -> Option<Slot>` looks at the stdin slot and touches nothing; `Slot::take(self, &Note)` turns it into the channel and puts the real stdin back |
 //! | `address` | `fn address(&Name) -> io::Result<PathBuf>`: where a [`Name`] lives on this system |
 //!
@@ -50,6 +51,6 @@ pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, attach};
 pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};
 #[cfg(feature = "tokio")]
-pub use crate::process::{Options, Process, Spawned, Stdin, spawn};
+pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};
 #[cfg(feature = "tokio")]
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};

@@ -72,6 +72,17 @@ pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
     sys::spawn(command, options)
 }
 
+/// The program that runs now, to be started once more.
+///
+/// On Linux also if its file was replaced or removed in the meantime.
+///
+/// # Errors
+///
+/// What the system says if it does not tell which program this is.
+pub fn this_program() -> io::Result<Command> {
+    sys::this_program()
+}
+
 /// A child process.
 ///
 /// Signals go to this process or to nobody: never to a stranger with a reused id. If dropped before its exit was

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::process;
 use std::time::Duration;
-use std::{env, process};
 
 use offspring_platform as platform;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -106,6 +106,11 @@ impl Command {
     ///
     /// [`ErrorKind::Spawn`] if the system does not tell which program this is.
     ///
+    /// # Platform notes
+    ///
+    /// On Linux this is the same build even if the file was replaced or removed in the meantime, as by an update; the
+    /// child then goes by the name `exe` in lists of processes. On macOS it is what is in place of the file by then.
+    ///
     /// # Examples
     ///
     /// See [`Command`].
@@ -117,8 +122,8 @@ impl Command {
     /// # Ok::<(), offspring::Error>(())
     /// ```
     pub fn current_exe() -> Result<Self> {
-        match env::current_exe() {
-            Ok(path) => Ok(Self::new(path)),
+        match platform::this_program() {
+            Ok(command) => Ok(Self::from(command)),
             Err(error) => Err(
                 Error::new(ErrorKind::Spawn, "find the program that runs now").with_source(error),
             ),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use offspring::{Child, Parent, Result};
+use offspring::{Child, Parent, Result, Stdio};
 
 use crate::gate::{self, Gate};
 use crate::support::{role, within};
@@ -152,6 +152,53 @@ async fn a_child_can_be_dropped_outside_of_a_runtime() -> Result<()> {
         assert_eq!(report.recv().await?.as_deref(), Some("still there?"));
         report.disconnect();
         assert_eq!(report.recv().await?, None);
+        Ok(())
+    })
+    .await
+}
+
+/// Starts itself before and after its file was replaced.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "entry point of a child process"]
+async fn child_is_updated() -> Result<()> {
+    let mut parent = Parent::<u64, u64>::attach()?;
+    let path = std::env::current_exe().unwrap();
+    while let Some(number) = parent.recv().await? {
+        let mut child = role("many::child_doubles").spawn::<u64, u64>()?;
+        child.send(&number).await?;
+        parent.send(&child.recv().await?.unwrap()).await?;
+        assert!(child.wait().await?.success());
+        match number {
+            1 => std::fs::remove_file(&path).unwrap(),
+            2 => std::fs::write(&path, "another program").unwrap(),
+            _ => {}
+        }
+    }
+    parent.close().await
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_whose_file_was_replaced_still_starts_itself() -> Result<()> {
+    within(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        // Not written by this process: a child that another thread is starting could hold the file open for writing,
+        // and then nobody can execute it.
+        let mut copy = std::process::Command::new("cp");
+        copy.arg(std::env::current_exe().unwrap()).arg(&path);
+        assert!(copy.status().unwrap().success());
+        let mut child = offspring::Command::new(&path)
+            .args(["--exact", "many::child_is_updated", "--ignored"])
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn::<u64, u64>()?;
+        for number in 1..=4 {
+            child.send(&number).await?;
+            assert_eq!(child.recv().await?, Some(number * 2));
+        }
+        assert!(child.wait().await?.success());
         Ok(())
     })
     .await

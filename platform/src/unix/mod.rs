@@ -18,6 +18,7 @@ cfg_if::cfg_if! {
         mod ownership;
         mod peer;
         mod process;
+        mod program;
         mod reaper;
         mod slot;
         mod spawn;
@@ -25,6 +26,7 @@ cfg_if::cfg_if! {
 
         pub(crate) use listener::Listener;
         pub(crate) use process::Process;
+        pub(crate) use program::this_program;
         pub(crate) use slot::Slot;
         pub(crate) use spawn::spawn;
         pub(crate) use stream::{ReadHalf, Stream, WriteHalf};

@@ -40,7 +40,7 @@ cfg_if::cfg_if! {
 
         pub(crate) use attach::Slot;
         pub(crate) use listener::Listener;
-        pub(crate) use process::Process;
+        pub(crate) use process::{Process, this_program};
         pub(crate) use spawn::spawn;
         pub(crate) use stream::{ReadHalf, Stream, WriteHalf};
     }

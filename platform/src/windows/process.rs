@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::windows::io::AsHandle;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::task::{Context, Poll};
 
 use super::exit::ExitWatch;
@@ -61,6 +61,11 @@ impl Process {
             None => self.child.kill(),
         }
     }
+}
+
+/// The program that runs now. A program that runs cannot be removed on Windows.
+pub(crate) fn this_program() -> io::Result<Command> {
+    std::env::current_exe().map(Command::new)
 }
 
 impl std::fmt::Debug for Process {
