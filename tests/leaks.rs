@@ -53,6 +53,21 @@ impl Holdings {
         }
     }
 
+    /// What is held when the last child has been reaped and the last thread of ours has ended.
+    fn now_settled() -> Self {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let now = Self::now();
+            // The main thread and that of the test.
+            if now.threads == 2 && now.children.is_empty() {
+                // Threads close what they hold before they end.
+                return Self::now();
+            }
+            assert!(Instant::now() < deadline, "{now:#?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Checks that there is again what there was, at the latest after `patience`: threads end in their own time.
     fn check(&self, patience: Duration) -> Result<(), String> {
         let deadline = Instant::now() + patience;
@@ -208,7 +223,9 @@ async fn children_come_and_go() -> Result<()> {
     for _ in 0..40 {
         round().await?;
     }
-    before.check(Duration::from_secs(10)).unwrap();
+    before
+        .check(Duration::from_secs(10))
+        .unwrap_or_else(|text| panic!("{text}"));
     let grown = memory().saturating_sub(memory_before);
     assert!(grown < 2048, "{grown} KiB");
     Ok(())
@@ -222,7 +239,9 @@ async fn failures_come_and_go() -> Result<()> {
     for _ in 0..40 {
         failures().await?;
     }
-    before.check(Duration::from_secs(10)).unwrap();
+    before
+        .check(Duration::from_secs(10))
+        .unwrap_or_else(|text| panic!("{text}"));
     Ok(())
 }
 
@@ -234,24 +253,12 @@ async fn meetings_come_and_go() -> Result<()> {
     for _ in 0..300 {
         meetings().await?;
     }
-    before.check(Duration::from_secs(10)).unwrap();
+    before
+        .check(Duration::from_secs(10))
+        .unwrap_or_else(|text| panic!("{text}"));
     let grown = memory().saturating_sub(memory_before);
     assert!(grown < 2048, "{grown} KiB");
     Ok(())
-}
-
-impl Holdings {
-    /// What is held when the last child has been reaped and the last thread of ours has ended.
-    fn now_settled() -> Self {
-        let alone = Self {
-            children: Vec::new(),
-            // The main thread and that of the test.
-            threads: 2,
-            ..Self::now()
-        };
-        alone.check(Duration::from_secs(10)).unwrap();
-        alone
-    }
 }
 
 #[tokio::test]
