@@ -80,6 +80,7 @@ fn rust() -> Vec<Source> {
         "examples",
         "benches",
         "fuzz/fuzz_targets",
+        "fuzz/src",
     ];
     files(&folders, ".rs")
 }

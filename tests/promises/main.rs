@@ -11,10 +11,14 @@
 
 mod deadlock;
 mod death;
+#[path = "../wire/fixtures.rs"]
+#[expect(dead_code, reason = "the tests of the wire need more of it")]
+mod fixtures;
 #[path = "../support/gate.rs"]
 mod gate;
 #[path = "../support/grandchild.rs"]
 mod grandchild;
+mod hostile;
 mod name;
 mod stage;
 #[expect(

@@ -120,6 +120,28 @@ impl Random {
     }
 }
 
+/// Turns bits, cuts out, doubles or puts in a few bytes.
+pub(crate) fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len() + 1);
+        let len = random.below(9).min(bytes.len() - at);
+        match random.below(5) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            1 if at < bytes.len() => bytes[at] = random.marker(),
+            2 => drop(bytes.drain(at..at + len)),
+            3 => {
+                let piece = bytes[at..at + len].to_vec();
+                let to = random.below(bytes.len() + 1);
+                bytes.splice(to..to, piece);
+            }
+            _ => {
+                let piece = random.bytes(len);
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+}
+
 /// Any MessagePack value that serde can tell apart.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {

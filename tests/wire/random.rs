@@ -4,7 +4,7 @@ use offspring::wire::{Body, Encoding, Envelope, Limits, Outbox};
 use offspring::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
-use crate::fixtures::{Random, Value, frame, hello, inbox};
+use crate::fixtures::{Random, Value, frame, hello, inbox, mutate};
 
 /// A debug build does a tenth of it in the same time.
 const ROUNDS: usize = if cfg!(debug_assertions) {
@@ -19,28 +19,6 @@ fn encode(value: &Value) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     outbox.take(&mut bytes);
     Ok(bytes.split_off(5))
-}
-
-/// Turns bits, cuts out, doubles or puts in a few bytes.
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
-    for _ in 0..=random.below(3) {
-        let at = random.below(bytes.len() + 1);
-        let len = random.below(9).min(bytes.len() - at);
-        match random.below(5) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
-            1 if at < bytes.len() => bytes[at] = random.marker(),
-            2 => drop(bytes.drain(at..at + len)),
-            3 => {
-                let piece = bytes[at..at + len].to_vec();
-                let to = random.below(bytes.len() + 1);
-                bytes.splice(to..to, piece);
-            }
-            _ => {
-                let piece = random.bytes(len);
-                bytes.splice(at..at, piece);
-            }
-        }
-    }
 }
 
 #[test]
