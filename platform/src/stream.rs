@@ -83,6 +83,9 @@ impl AsyncRead for ReadHalf {
 /// this process ends the next moment. Where the system writes in the background (Windows), the answer is
 /// `Pending` until it has finished, so **after `Pending` the next call must offer the same bytes again**.
 /// `poll_flush` and `poll_shutdown` do nothing.
+///
+/// To a child that has ended nothing waits for room: that is `BrokenPipe`, even while a grandchild holds the other end
+/// open.
 #[derive(Debug)]
 pub struct WriteHalf(sys::WriteHalf);
 

@@ -9,9 +9,10 @@ mod receiver;
 mod sender;
 mod wakers;
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use serde::Serialize;
@@ -273,11 +274,25 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
     /// # }
     /// ```
     pub async fn close(&mut self) -> Result<()> {
+        self.close_until(|_| Poll::Pending).await
+    }
+
+    /// Like [`close`](Self::close), but waits no longer when the other side is `gone`.
+    pub(crate) async fn close_until(
+        &mut self,
+        mut gone: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> Result<()> {
         let link = self.sender.link();
         link.push_goodbye();
         link.push_out();
         let (sent, limit) = (link.outgoing().messages(), link.config().close_timeout);
-        let closed = std::future::poll_fn(|cx| self.receiver.poll_close(cx, sent));
+        let closed = poll_fn(|cx| {
+            if let Poll::Ready(closed) = self.receiver.poll_close(cx, sent) {
+                return Poll::Ready(closed);
+            }
+            ready!(gone(cx));
+            Poll::Ready(self.receiver.close_at_last(sent))
+        });
         match timeout(limit, closed).await {
             Ok(result) => result,
             Err(_) => Err(self.receiver.not_taken(ErrorKind::Timeout, sent)),

@@ -279,9 +279,16 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
 
     fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<Result<ExitStatus>> {
         let exit = ready!(self.process.poll_wait(cx));
-        // A grandchild may hold the channel open and never read, and a sender would wait for it.
-        self.connection.hang_up();
+        self.note(&exit);
         Poll::Ready(exit)
+    }
+
+    /// Nothing more is sent to a process that has ended: a grandchild may hold the channel open, but never reads.
+    fn note(&self, exit: &Result<ExitStatus>) {
+        // An error may come of something else, and then a sender that finds no room looks for itself.
+        if exit.is_ok() {
+            self.connection.hang_up();
+        }
     }
 
     /// Waits for the exit, and reads aside what the child sends, for it may wait for room.
@@ -313,8 +320,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// ```
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
         let exit = self.process.try_wait().transpose();
-        if exit.is_some() {
-            self.connection.hang_up();
+        if let Some(exit) = &exit {
+            self.note(exit);
         }
         exit.transpose()
     }
@@ -392,8 +399,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
 
     /// Takes the child apart, so that its parts can be used by different tasks. Take the standard streams out first.
     ///
-    /// The connection alone does not know when the process has ended: while a grandchild holds the channel open, its
-    /// `recv` goes on waiting.
+    /// The connection alone does not tell when the process has ended: while a grandchild holds the channel open, its
+    /// `recv` goes on waiting. A send does not wait for room that nobody will make.
     ///
     /// # Examples
     ///

@@ -8,7 +8,6 @@ use std::task::Poll;
 use offspring::{Child, ErrorKind, Event, Parent, Result, Stdio};
 
 use crate::gate::{self, Gate};
-use crate::grandchild::leave_behind;
 use crate::support::{role, within};
 
 /// Together more than a socket or a pipe holds.
@@ -249,109 +248,6 @@ async fn a_goodbye_that_does_not_fit_in_is_not_taken_for_a_crash() -> Result<()>
             assert_eq!(connection.recv().await?, Some(message(number)));
         }
         assert_eq!(connection.recv().await?, None);
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-#[ignore = "entry point of a child process"]
-async fn child_leaves_a_grandchild_on_the_channel() -> Result<()> {
-    // Before `attach` the stdin slot is the channel, and whoever inherits that holds it open.
-    leave_behind("last_words::grandchild_holds_the_channel", Stdio::inherit());
-    let mut parent = Parent::<str, String>::attach()?;
-    let way = parent.recv().await?.unwrap();
-    parent.send("last words").await?;
-    match &*way {
-        "return" => Ok(()),
-        _ => exit(0),
-    }
-}
-
-#[tokio::test]
-#[ignore = "entry point of a child process"]
-async fn grandchild_holds_the_channel() -> Result<()> {
-    let mut gate = gate::report().await?;
-    // Ends with the test.
-    while let Some(text) = gate.recv().await? {
-        gate.send(&text).await?;
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_grandchild_that_holds_the_channel_delays_neither_recv_nor_exit() -> Result<()> {
-    within(async {
-        for way in ["return", "exit"] {
-            let mut gate = Gate::open()?;
-            let mut command = role("last_words::child_leaves_a_grandchild_on_the_channel");
-            let mut child = gate.show(&mut command).spawn::<str, String>()?;
-            let mut grandchild = gate.accept().await?;
-
-            child.send(way).await?;
-            assert_eq!(child.recv().await?.as_deref(), Some("last words"));
-            match (way, child.recv().await) {
-                ("return", Ok(None)) => {}
-                ("exit", Err(error)) => assert_eq!(error.kind(), ErrorKind::Disconnected),
-                (_, answer) => panic!("{way}: {answer:?}"),
-            }
-            assert_eq!(child.event().await?, Some(Event::Disconnect));
-            assert!(matches!(child.event().await?, Some(Event::Exit(_))));
-            assert_eq!(child.event().await?, None);
-            match (way, child.try_recv()) {
-                ("return", Ok(None)) => {}
-                ("exit", Err(error)) => assert_eq!(error.kind(), ErrorKind::Disconnected),
-                (_, answer) => panic!("{way}: {answer:?}"),
-            }
-
-            grandchild.send("still there?").await?;
-            assert!(grandchild.recv().await?.is_some());
-        }
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn nothing_can_be_sent_to_a_grandchild_that_holds_the_channel() -> Result<()> {
-    within(async {
-        let mut gate = Gate::open()?;
-        let mut command = role("last_words::child_leaves_a_grandchild_on_the_channel");
-        let mut child = gate.show(&mut command).spawn::<str, String>()?;
-        let _grandchild = gate.accept().await?;
-        child.send("exit").await?;
-        // More than the system holds, and nobody will read it.
-        let sender = child.sender();
-        let sending = tokio::spawn(async move { sender.send(&"x".repeat(8 << 20)).await });
-        assert_eq!(child.recv().await?.as_deref(), Some("last words"));
-        let error = child.recv().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Disconnected);
-        for error in [
-            sending.await.unwrap().unwrap_err(),
-            child.send("late").await.unwrap_err(),
-            child.try_send("late").unwrap_err(),
-        ] {
-            assert_eq!(error.kind(), ErrorKind::Disconnected);
-        }
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn polling_notices_the_end_although_a_grandchild_holds_the_channel() -> Result<()> {
-    within(async {
-        let mut gate = Gate::open()?;
-        let mut command = role("last_words::child_leaves_a_grandchild_on_the_channel");
-        let mut child = gate.show(&mut command).spawn::<str, String>()?;
-        let _grandchild = gate.accept().await?;
-        child.send("exit").await?;
-        assert!(child.wait().await?.success());
-        assert_eq!(child.try_recv()?.as_deref(), Some("last words"));
-        assert_eq!(
-            child.try_recv().unwrap_err().kind(),
-            ErrorKind::Disconnected
-        );
         Ok(())
     })
     .await

@@ -13,6 +13,7 @@ mod family;
 mod gate;
 #[path = "../support/grandchild.rs"]
 mod grandchild;
+mod held;
 mod last_words;
 mod many;
 mod stdio;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use offspring::{Child, Parent, Result, Stdio};
+use offspring::{Child, Parent, Result};
 
 use crate::gate::{self, Gate};
 use crate::support::{role, within};
@@ -191,7 +191,7 @@ async fn a_program_whose_file_was_replaced_still_starts_itself() -> Result<()> {
         assert!(copy.status().unwrap().success());
         let mut child = offspring::Command::new(&path)
             .args(["--exact", "many::child_is_updated", "--ignored"])
-            .stdout(Stdio::null())
+            .stdout(offspring::Stdio::null())
             .kill_on_drop(true)
             .spawn::<u64, u64>()?;
         for number in 1..=4 {

@@ -9,12 +9,14 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, Signal};
+use tokio::io::Interest;
 
-use super::descriptor::{pipe, retry};
+use super::descriptor::{Watched, pipe, retry, watch};
 
 #[derive(Clone, Debug)]
 pub(super) struct ExitFd {
@@ -87,11 +89,63 @@ impl ExitFd {
 
     /// Blocks this thread until the process has ended.
     pub(super) fn block(&self) -> io::Result<()> {
-        let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
-        retry(|| poll(&mut fds, None))?;
+        self.look(None)?;
         Ok(())
     }
+
+    /// Whether the process has ended, after at most that time.
+    fn look(&self, patience: Option<&Timespec>) -> rustix::io::Result<bool> {
+        let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
+        Ok(retry(|| poll(&mut fds, patience))? > 0)
+    }
 }
+
+/// Wakes a task when a process has ended, whoever else waits for that.
+#[derive(Debug)]
+pub(super) struct ExitWatch {
+    exit: ExitFd,
+    /// Of a second descriptor, for a runtime watches each only once. Made when it is first needed.
+    watch: Option<Watched>,
+}
+
+impl ExitWatch {
+    pub(super) fn new(exit: ExitFd) -> Self {
+        Self { exit, watch: None }
+    }
+
+    /// Has the runtime watch the process, if it does not yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no descriptor to be had.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if self.watch.is_none() {
+            let second = fcntl_dupfd_cloexec(&self.exit.fd, 3)?;
+            self.watch = Some(watch(Arc::new(second), Interest::READABLE)?);
+        }
+        Ok(())
+    }
+
+    /// Ready when the process has ended. Before [`begin`](Self::begin) it never is.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(watch) = &self.watch {
+            match ready!(watch.poll_read_ready(cx)) {
+                Ok(mut ready) => match self.exit.look(Some(&NOW)) {
+                    Ok(false) => ready.clear_ready(),
+                    _ => return Poll::Ready(()),
+                },
+                // The runtime has ended, and nobody is polled by it any more.
+                Err(_) => break,
+            }
+        }
+        Poll::Pending
+    }
+}
+
+const NOW: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
@@ -188,16 +242,7 @@ mod tests {
         let native = ExitFd::of_child(pid).unwrap();
         let by_thread = ExitFd::of_thread(move || wait_for_exit(pid)).unwrap();
         for exit in [&native, &by_thread] {
-            let mut fds = [PollFd::new(&*exit.fd, PollFlags::IN)];
-            let now = rustix::event::Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
-            assert_eq!(
-                poll(&mut fds, Some(&now)).unwrap(),
-                0,
-                "it is still running"
-            );
+            assert!(!exit.look(Some(&NOW)).unwrap(), "it is still running");
         }
         assert!(by_thread.signal(Signal::KILL).is_none());
         drop(child.stdin.take());

@@ -61,6 +61,10 @@ impl Process {
         })
     }
 
+    pub(super) fn exit(&self) -> ExitFd {
+        self.exit.clone()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }

@@ -67,6 +67,7 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
         .and_then(Pid::from_raw)
         .ok_or(Errno::SRCH)?;
     let process = Process::new(pid, options.kill_tree)?;
+    channel.read_by(process.exit());
     // std's handle neither reaps nor kills when it is dropped here; `Process` is in charge.
     Ok(Spawned {
         process: crate::Process(process),

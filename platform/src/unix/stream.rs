@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep, timeout_at};
 
 use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
+use super::exit::{ExitFd, ExitWatch};
 use super::{address, peer};
 use crate::Name;
 
@@ -26,6 +27,7 @@ pub(crate) struct Stream {
     runtime: Handle,
     peer_pid: Option<u32>,
     in_flight: InFlight,
+    reader: Option<ExitWatch>,
 }
 
 impl Stream {
@@ -91,7 +93,13 @@ impl Stream {
             runtime: Handle::current(),
             peer_pid,
             in_flight: InFlight::default(),
+            reader: None,
         })
+    }
+
+    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
+    pub(super) fn read_by(&mut self, process: ExitFd) {
+        self.reader = Some(ExitWatch::new(process));
     }
 
     /// Notes a descriptor that was sent and that the peer has not taken yet.
@@ -109,15 +117,13 @@ impl Stream {
             readable: self.readable,
             in_flight: self.in_flight,
         };
-        let runtime = self.runtime;
-        (
-            read,
-            WriteHalf {
-                fd,
-                runtime,
-                full: None,
-            },
-        )
+        let write = WriteHalf {
+            fd,
+            runtime: self.runtime,
+            full: None,
+            reader: self.reader,
+        };
+        (read, write)
     }
 }
 
@@ -184,6 +190,8 @@ pub(crate) struct WriteHalf {
     runtime: Handle,
     /// How to learn that there is room again, while there is none.
     full: Option<Full>,
+    /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
+    reader: Option<ExitWatch>,
 }
 
 #[derive(Debug)]
@@ -204,7 +212,10 @@ impl WriteHalf {
         loop {
             match &mut self.full {
                 Some(Full::Watched(room, _)) => {
-                    let mut ready = ready!(room.poll_write_ready(cx))?;
+                    let Poll::Ready(ready) = room.poll_write_ready(cx) else {
+                        return self.poll_reader(cx);
+                    };
+                    let mut ready = ready?;
                     match send_now(&self.fd, buf) {
                         Err(Errno::WOULDBLOCK) => ready.clear_ready(),
                         answer => {
@@ -223,7 +234,8 @@ impl WriteHalf {
                     // The runtime is not asked first: what is said on drop, at the last moment, has to leave at once.
                     match send_now(&self.fd, buf) {
                         Err(Errno::WOULDBLOCK) => {
-                            *waiting = Some(Full::new(&self.fd, &self.runtime)?)
+                            let reader = self.reader.as_mut();
+                            *waiting = Some(Full::new(&self.fd, reader, &self.runtime)?);
                         }
                         answer => {
                             *waiting = None;
@@ -233,6 +245,15 @@ impl WriteHalf {
                 }
             }
         }
+    }
+
+    /// There is no room: only the end of the one who could make some is to be told.
+    fn poll_reader(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Some(reader) = &mut self.reader {
+            ready!(reader.poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Pending
     }
 
     pub(crate) fn make_room(&mut self) {
@@ -264,14 +285,15 @@ fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
 }
 
 impl Full {
-    fn new(fd: &OwnedFd, runtime: &Handle) -> io::Result<Self> {
+    fn new(fd: &OwnedFd, reader: Option<&mut ExitWatch>, runtime: &Handle) -> io::Result<Self> {
         let _runtime = runtime.enter();
+        let is_watched = reader.is_none_or(|reader| reader.begin().is_ok());
         match fcntl_dupfd_cloexec(fd, 3) {
-            Ok(second) => Ok(Self::Watched(
+            Ok(second) if is_watched => Ok(Self::Watched(
                 watch(Arc::new(second), Interest::WRITABLE)?,
                 0,
             )),
-            Err(_) => Ok(Self::Asleep(Box::pin(sleep(Duration::from_millis(10))))),
+            _ => Ok(Self::Asleep(Box::pin(sleep(Duration::from_millis(10))))),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::windows::io::{AsRawHandle, BorrowedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use windows_sys::Win32::System::Threading::{
     CloseThreadpoolWait, CreateThreadpoolWait, DisassociateCurrentThreadFromCallback,
@@ -13,6 +14,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::handle::{error, last_error};
+use super::timed;
 
 /// A wait of the thread pool for one process. Costs no thread and one kernel object.
 pub(super) struct ExitWatch {
@@ -72,6 +74,37 @@ impl Drop for ExitWatch {
 impl Slot {
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end of a process, for those who do not have its [`Process`](super::Process).
+pub(super) struct Exit {
+    // Before the handle that it waits for. Made when somebody first waits.
+    watch: Option<ExitWatch>,
+    process: OwnedHandle,
+}
+
+impl Exit {
+    pub(super) fn of(process: &impl AsHandle) -> io::Result<Self> {
+        let process = process.as_handle().try_clone_to_owned()?;
+        let watch = None;
+        Ok(Self { watch, process })
+    }
+
+    /// Ready when the process has ended.
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+        if self.watch.is_none() {
+            // Without memory for it the next poll tries again.
+            self.watch = ExitWatch::new().ok();
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.wake(self.process.as_handle(), waker);
+        }
+        // Afterwards, for in between it may have ended, and then an older waker was woken.
+        match timed::wait(&self.process, Duration::ZERO) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
     }
 }
 

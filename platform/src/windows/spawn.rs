@@ -9,6 +9,7 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_NO_DATA};
 use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
 
+use super::exit::Exit;
 use super::handle::is;
 use super::job::Job;
 use super::pipe::{self, Direction};
@@ -49,7 +50,8 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
     if let Some(job) = &job {
         job.start(child.get().as_handle(), child.get().id())?;
     }
-    let channel = Stream::of_pipe(ours)?;
+    let mut channel = Stream::of_pipe(ours)?;
+    channel.read_by(Exit::of(child.get())?);
     let mut child = child.finish();
     Ok(Spawned {
         channel: crate::Stream(channel),

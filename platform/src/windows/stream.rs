@@ -15,6 +15,7 @@ use windows_sys::Win32::Foundation::{
     ERROR_PIPE_BUSY, ERROR_PIPE_NOT_CONNECTED, WIN32_ERROR,
 };
 
+use super::exit::Exit;
 use super::overlapped::{Action, Operation, Outcome, Port};
 use super::{address, handle, owner, pipe, security};
 use crate::Name;
@@ -74,6 +75,11 @@ impl Stream {
 
     pub(super) fn of_pipe(pipe: OwnedHandle) -> io::Result<Self> {
         Ok(Self::new(Port::new(pipe)?, None))
+    }
+
+    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
+    pub(super) fn read_by(&mut self, process: Exit) {
+        self.write.reader = Some(process);
     }
 
     pub(crate) fn peer_pid(&self) -> Option<u32> {
@@ -256,6 +262,8 @@ pub(crate) struct WriteHalf {
     operation: Operation,
     /// Bytes that the system has taken and no caller was told of.
     taken: usize,
+    /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
+    reader: Option<Exit>,
 }
 
 impl WriteHalf {
@@ -263,6 +271,7 @@ impl WriteHalf {
         Self {
             operation: Operation::new(port, Action::Write),
             taken: 0,
+            reader: None,
         }
     }
 
@@ -279,15 +288,8 @@ impl WriteHalf {
         }
         ready!(poll_budget(cx));
         if self.taken == 0 {
-            let outcome = match ready!(self.operation.poll(cx.waker())) {
-                Some(outcome) => outcome,
-                None => {
-                    // Our copy: the caller's bytes may be gone before the system has taken them.
-                    let chunk = &buf[..buf.len().min(WRITE_LIMIT)];
-                    self.operation.buffer.clear();
-                    self.operation.buffer.extend_from_slice(chunk);
-                    ready!(self.operation.start(cx.waker()))
-                }
+            let Poll::Ready(outcome) = self.poll_operation(cx.waker(), buf) else {
+                return self.poll_reader(cx.waker());
             };
             if self.operation.buffer.capacity() > KEEP_LIMIT {
                 self.operation.buffer = Vec::new();
@@ -298,6 +300,28 @@ impl WriteHalf {
         let told = self.taken.min(buf.len());
         self.taken -= told;
         Poll::Ready(Ok(told))
+    }
+
+    fn poll_operation(&mut self, waker: &Waker, buf: &[u8]) -> Poll<Outcome> {
+        match ready!(self.operation.poll(waker)) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                // Our copy: the caller's bytes may be gone before the system has taken them.
+                let chunk = &buf[..buf.len().min(WRITE_LIMIT)];
+                self.operation.buffer.clear();
+                self.operation.buffer.extend_from_slice(chunk);
+                self.operation.start(waker)
+            }
+        }
+    }
+
+    /// There is no room: only the end of the one who could make some is to be told.
+    fn poll_reader(&mut self, waker: &Waker) -> Poll<io::Result<usize>> {
+        if let Some(reader) = &mut self.reader {
+            ready!(reader.poll(waker));
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Poll::Pending
     }
 }
 

@@ -64,6 +64,22 @@ impl<M, T: Transport> Receiver<M, T> {
         }
     }
 
+    /// Like [`poll_close`](Self::poll_close) when the other process has exited: an answer that is not there now will
+    /// never come.
+    pub(in crate::connection) fn close_at_last(&mut self, sent: u64) -> Result<()> {
+        loop {
+            self.look_ahead(Waiting::NotTaken)?;
+            if self.peer.taken >= sent {
+                return Ok(());
+            }
+            if self.inbox.buffered() >= self.link.config().read_ahead_limit() {
+                return Err(self.not_taken(ErrorKind::Stalled, sent));
+            }
+            self.fill_at_last()
+                .map_err(|error| self.not_taken(error.kind(), sent).with_source(error))?;
+        }
+    }
+
     /// Looks for the other side's last words behind messages that wait.
     fn look_ahead(&mut self, waiting: Waiting) -> Result<()> {
         if !self.greeted()? {

@@ -84,7 +84,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     ///
     /// # Errors
     ///
-    /// As [`Connection::close`](crate::Connection::close).
+    /// As [`Connection::close`](crate::Connection::close). If the child ends before it has taken everything this is
+    /// [`ErrorKind::Disconnected`], even if a grandchild still holds the connection open.
     ///
     /// # Cancel safety
     ///
@@ -104,7 +105,13 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     /// # }
     /// ```
     pub async fn close(&mut self) -> Result<()> {
-        self.connection.close().await
+        let process = &mut self.process;
+        let gone = |cx: &mut Context<'_>| match process.poll_wait(cx) {
+            Poll::Ready(Ok(_)) => Poll::Ready(()),
+            // What the system does not tell is no reason to wait less.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        };
+        self.connection.close_until(gone).await
     }
 
     /// Receives one message without copying it. See [`Receiver::recv_with`](crate::Receiver::recv_with).
