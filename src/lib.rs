@@ -85,6 +85,8 @@
 //!
 //! - `tokio` (default): the async API: Connection, Listener, Command, Child, Parent. Needs a tokio runtime with I/O and
 //!   time enabled.
+//! - `node`: speaks as Node.js does with its children and parents: its two serialisations, and a `Value` for what serde
+//!   cannot say.
 //! - `tracing`: emits `tracing` events for connections, refused peers and processes.
 //!
 //! Without features there is [`wire`] and [`Name`]: enough to speak the format over an I/O of one's own.
@@ -126,6 +128,9 @@ pub use crate::listener::Listener;
 pub use crate::name::Name;
 #[cfg(feature = "tokio")]
 pub use crate::process::{Child, Command, Event, Parent, Process, Stdio, fork};
+#[cfg(feature = "node")]
+#[doc(inline)]
+pub use crate::wire::node;
 
 /// Compiles and runs the examples of the README.
 #[cfg(all(doctest, feature = "tokio"))]

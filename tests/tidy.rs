@@ -200,8 +200,8 @@ fn the_wire_layer_takes_bytes_and_gives_bytes() {
     };
     let files = files(&["src/wire"], ".rs").into_iter();
     none(files.flat_map(|file| {
-        // rmp writes through `io::Write`; there it writes into memory.
-        let is_sink = |line| file.path == "src/wire/msgpack.rs" && line == "use std::io;";
+        // rmp and serde_json write through `io::Write`; there they write into memory.
+        let is_sink = |line| file.path == "src/wire/capped.rs" && line == "use std::io;";
         let lines = file.code_without_tests();
         lines
             .filter(|(_, line)| breaks(line) && !is_sink(*line))

@@ -161,6 +161,7 @@
 
 mod agreement;
 mod buffer;
+mod capped;
 mod control;
 mod envelope;
 mod frame;
@@ -168,6 +169,8 @@ mod hello;
 mod inbox;
 mod limits;
 mod msgpack;
+#[cfg(feature = "node")]
+pub mod node;
 mod order;
 mod outbox;
 mod scan;
