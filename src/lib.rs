@@ -113,6 +113,8 @@ mod name;
 #[cfg(feature = "tokio")]
 mod process;
 #[cfg(feature = "tokio")]
+mod session;
+#[cfg(feature = "tokio")]
 mod trace;
 #[cfg(feature = "tokio")]
 pub mod transport;

@@ -4,8 +4,8 @@ use std::io;
 
 use offspring_platform as platform;
 
-use crate::connection::{HANDSHAKE_TIMEOUT, Quota};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::{HANDSHAKE_TIMEOUT, Quota};
 use crate::transport::Local;
 use crate::{Config, Connection, Name, trace};
 

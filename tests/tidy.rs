@@ -121,7 +121,7 @@ const FLOORS: [&[&str]; 7] = [
     &["error", "name"],
     &["wire"],
     &["config", "trace"],
-    &["transport"],
+    &["transport", "session"],
     &["connection"],
     &["process", "listener", "rpc"],
     &["lib"],

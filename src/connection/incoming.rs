@@ -3,15 +3,14 @@
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::Config;
-use crate::connection::lock;
 use crate::connection::wakers::Wakers;
+use crate::session::{End, Taken, lock};
 use crate::wire::Inbox;
 
 /// What arrives, for the receiver of a connection.
@@ -25,9 +24,7 @@ pub(super) struct Incoming<R> {
     wakers: Arc<Wakers>,
     /// `wakers`, as the transport sees it.
     waker: Waker,
-    /// How many messages the receiver has handed to the program, and how many the other side believes it has.
-    taken: AtomicU64,
-    told: AtomicU64,
+    taken: Taken,
     /// How many bytes may be put aside.
     limit: usize,
 }
@@ -42,15 +39,6 @@ struct Reader<R> {
     end: Option<End>,
 }
 
-/// Why no more bytes come.
-#[derive(Clone, Copy)]
-pub(super) enum End {
-    /// The other side closed the transport.
-    Closed,
-    /// The transport failed.
-    Failed(io::ErrorKind),
-}
-
 impl<R: AsyncRead + Unpin> Incoming<R> {
     pub(super) fn new(half: R, config: &Config, wakers: &Arc<Wakers>) -> Self {
         Self {
@@ -62,8 +50,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             }),
             wakers: Arc::clone(wakers),
             waker: Waker::from(Arc::clone(wakers)),
-            taken: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            taken: Taken::default(),
             limit: config.read_ahead_limit(),
         }
     }
@@ -145,17 +132,8 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         full
     }
 
-    /// Counts a message that the program has taken.
-    pub(super) fn count_taken(&self) {
-        // Only the one receiver counts, so there is nothing to race with.
-        let taken = self.taken.load(Ordering::Relaxed) + 1;
-        self.taken.store(taken, Ordering::Relaxed);
-    }
-
-    /// What to tell the other side if `kept` more messages will surely be taken. It never goes down.
-    pub(super) fn tell_taken(&self, kept: u64) -> u64 {
-        let count = self.taken.load(Ordering::Relaxed) + kept;
-        self.told.fetch_max(count, Ordering::Relaxed).max(count)
+    pub(super) fn taken(&self) -> &Taken {
+        &self.taken
     }
 
     /// Nobody will receive any more: what still arrives is thrown away, so that it is not in the way of the senders.

@@ -1,23 +1,22 @@
 //! What the two halves of a connection share.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::{io, thread};
 
-use serde::Serialize;
 use tokio::task::coop::unconstrained;
 
-use crate::connection::incoming::{End, Incoming};
+use crate::Config;
+use crate::connection::incoming::Incoming;
 use crate::connection::outgoing::Outgoing;
-use crate::connection::quota::Permit;
 use crate::connection::wakers::Wakers;
 use crate::error::Result;
+use crate::session::{End, Line, Permit, Queue, Taken};
 use crate::transport::Transport;
 use crate::wire::Inbox;
-use crate::{Config, trace};
 
 /// The shared middle of a connection: the way out, the way in, and who waits for them.
 pub(super) struct Link<T: Transport> {
@@ -53,10 +52,6 @@ impl<T: Transport> Link<T> {
         link
     }
 
-    pub(super) fn outgoing(&self) -> &Outgoing<T::WriteHalf> {
-        &self.outgoing
-    }
-
     pub(super) fn incoming(&self) -> &Incoming<T::ReadHalf> {
         &self.incoming
     }
@@ -69,16 +64,6 @@ impl<T: Transport> Link<T> {
         &self.config
     }
 
-    pub(super) fn peer(&self) -> &str {
-        &self.peer
-    }
-
-    /// Encodes a message and tells the position in the stream behind it; `None` if it has to wait for room.
-    pub(super) fn push<M: Serialize + ?Sized>(&self, message: &M) -> Option<Result<u64>> {
-        let pushed = self.outgoing.push(message);
-        pushed.map(|result| self.sending(result))
-    }
-
     /// Writes until the transport has taken everything before `target`.
     pub(super) fn poll_flush(&self, target: u64) -> Poll<Result<()>> {
         self.outgoing
@@ -86,57 +71,20 @@ impl<T: Transport> Link<T> {
             .map(|result| self.sending(result))
     }
 
-    fn sending<V>(&self, result: Result<V>) -> Result<V> {
-        result.map_err(|error| error.during(format_args!("send to {}", self.peer)))
-    }
-
-    /// Says goodbye, once: no message follows.
-    pub(super) fn push_goodbye(&self) {
-        self.outgoing.push_goodbye(|| self.incoming.tell_taken(0));
-    }
-
-    /// Tells the other side how many of its messages the program has taken, or has in its hands and will take.
-    pub(super) fn push_taken(&self, kept: u64) {
-        self.outgoing.push_taken(|| self.incoming.tell_taken(kept));
-    }
-
-    /// Notes that the other side has said hello, and the largest message that it receives.
-    pub(super) fn greeted(&self, bytes: u64) {
-        if let Some(permit) = &self.permit {
-            permit.greeted();
-        }
-        self.outgoing.set_peer_limit(bytes);
-    }
-
-    /// Writes what waits as far as possible without waiting.
-    pub(super) fn push_out(&self) {
-        if !self.outgoing.is_idle() {
-            // A failure is remembered and reported to the next sender.
-            let _ = at_once(|| self.outgoing.poll_flush_all());
-        }
-    }
-
     pub(super) fn add_sender(&self) {
         self.senders.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Says goodbye when the last sender goes, unless the program is in the middle of a panic.
+    /// Says goodbye when the last sender goes.
     pub(super) fn remove_sender(&self) {
         if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            if self.aborted.load(Ordering::Relaxed) {
-                trace::debug!("no goodbye to {}: aborted", self.peer);
-            } else if thread::panicking() {
-                trace::debug!("no goodbye to {}: this thread panics", self.peer);
-            } else {
-                self.push_goodbye();
-                self.push_out();
-                if !self.outgoing.is_idle() {
-                    // Lost, the goodbye would be taken for a crash.
-                    self.outgoing.with_half(T::make_room);
-                    self.push_out();
-                }
-            }
+            self.leave(self.aborted.load(Ordering::Relaxed));
         }
+    }
+
+    /// Lets every send fail from here on.
+    pub(super) fn hang_up(&self) {
+        self.outgoing.hang_up();
     }
 
     /// Closes the transport as a crash would, under the hands of all that use it.
@@ -161,6 +109,35 @@ impl<T: Transport> Link<T> {
                 filled => filled,
             }
         })
+    }
+}
+
+impl<T: Transport> Line for Link<T> {
+    fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    fn queue(&self) -> &Queue {
+        self.outgoing.queue()
+    }
+
+    fn taken(&self) -> &Taken {
+        self.incoming.taken()
+    }
+
+    fn permit(&self) -> Option<&Permit> {
+        self.permit.as_ref()
+    }
+
+    fn push_out(&self) {
+        if !self.is_idle() {
+            // A failure is remembered and reported to the next sender.
+            let _ = at_once(|| self.outgoing.poll_flush_all());
+        }
+    }
+
+    fn make_room(&self) {
+        self.outgoing.with_half(T::make_room);
     }
 }
 

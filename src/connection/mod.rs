@@ -4,14 +4,12 @@ mod incoming;
 mod link;
 mod open;
 mod outgoing;
-mod quota;
 mod receiver;
 mod sender;
 mod wakers;
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -19,11 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-pub(crate) use self::open::HANDSHAKE_TIMEOUT;
-pub(crate) use self::quota::{Permit, Quota};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 use crate::error::{ErrorKind, Result};
+use crate::session::Line as _;
 use crate::transport::{Local, Transport};
 use crate::wire::Body;
 
@@ -110,7 +107,7 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
 
     /// Lets every send fail from here on: there is nobody left to take anything.
     pub(crate) fn hang_up(&self) {
-        self.sender.link().outgoing().hang_up();
+        self.sender.link().hang_up();
     }
 
     pub(crate) fn receiver_mut(&mut self) -> &mut Receiver<Rx, T> {
@@ -190,7 +187,7 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
     /// # }
     /// ```
     pub fn protocol_version(&self) -> Option<u32> {
-        self.receiver.inbox().agreement()?.protocol_version()
+        self.receiver.agreement()?.protocol_version()
     }
 
     /// Receives one message without copying it. See [`Receiver::recv_with`].
@@ -285,7 +282,7 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
         let link = self.sender.link();
         link.push_goodbye();
         link.push_out();
-        let (sent, limit) = (link.outgoing().messages(), link.config().close_timeout);
+        let (sent, limit) = (link.queue().messages(), link.config().close_timeout);
         let closed = poll_fn(|cx| {
             if let Poll::Ready(closed) = self.receiver.poll_close(cx, sent) {
                 return Poll::Ready(closed);
@@ -454,9 +451,4 @@ impl<Tx: ?Sized, Rx: DeserializeOwned, T: Transport> Stream for Connection<Tx, R
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Rx>>> {
         Pin::new(&mut self.receiver).poll_next(cx)
     }
-}
-
-/// Locks, also after a panic elsewhere: nothing here is left half-changed by one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use offspring_platform as platform;
 
 use super::link::Link;
-use super::{Connection, Permit, Receiver, Sender};
+use super::{Connection, Receiver, Sender};
 use crate::error::{Error, Result};
+use crate::session::{HANDSHAKE_TIMEOUT, Permit};
 use crate::transport::{Local, Memory, Transport};
 use crate::{Config, Name};
 
@@ -165,6 +166,3 @@ impl<Tx: ?Sized, Rx, T: Transport> Connection<Tx, Rx, T> {
         }
     }
 }
-
-/// How long a program that is already running may take to say hello.
-pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);

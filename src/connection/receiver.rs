@@ -15,11 +15,11 @@ use serde::de::DeserializeOwned;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::connection::incoming::End;
 use crate::connection::link::Link;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::session::{End, Line as _, Next, Talk, at_peer, empty};
 use crate::transport::{Local, Transport};
-use crate::wire::{Body, Envelope, Inbox};
+use crate::wire::{Agreement, Body};
 
 /// The incoming half of a [`Connection`](crate::Connection).
 ///
@@ -44,8 +44,7 @@ use crate::wire::{Body, Envelope, Inbox};
 /// ```
 pub struct Receiver<M, T: Transport = Local> {
     link: Arc<Link<T>>,
-    inbox: Inbox,
-    peer: Peer,
+    talk: Talk,
     /// Until when the other side must have said hello. `None` when it has.
     hello: Option<Deadline>,
     /// The stream of messages has reported its failure.
@@ -53,47 +52,31 @@ pub struct Receiver<M, T: Transport = Local> {
     message: PhantomData<fn() -> M>,
 }
 
-/// What the other side has said about itself.
-#[derive(Default)]
-struct Peer {
-    /// How many of our messages its program has taken, as far as it told.
-    taken: u64,
-    /// It has answered our goodbye: `taken` is its last word.
-    answered: bool,
-    /// Its goodbye stands somewhere in the inbox.
-    goodbye_ahead: bool,
-    /// Its goodbye was reached: no message follows.
-    gone: bool,
-}
-
 struct Deadline {
     at: Instant,
     /// Made when it is first waited for.
     timer: Option<Pin<Box<Sleep>>>,
-    passed: bool,
 }
 
 impl<M, T: Transport> Receiver<M, T> {
     pub(super) fn new(link: Arc<Link<T>>, handshake_timeout: Duration) -> Self {
         let config = link.config();
-        let inbox = Inbox::new(config.limits, config.hello());
+        let talk = Talk::new(config);
         let hello = Deadline {
             at: Instant::now() + handshake_timeout,
             timer: None,
-            passed: false,
         };
         Self {
             link,
-            inbox,
-            peer: Peer::default(),
+            talk,
             hello: Some(hello),
             failure_reported: false,
             message: PhantomData,
         }
     }
 
-    pub(super) fn inbox(&self) -> &Inbox {
-        &self.inbox
+    pub(super) fn agreement(&self) -> Option<Agreement> {
+        self.talk.agreement()
     }
 
     /// Receives one message without copying it: `read` sees the bytes where they arrived.
@@ -195,53 +178,12 @@ impl<M, T: Transport> Receiver<M, T> {
 
     /// Takes the next message out of what has been read.
     fn next<R>(&mut self, read: &mut Option<impl FnOnce(Body<'_>) -> R>) -> Result<Next<R>> {
-        loop {
-            if self.peer.gone {
-                // The other side may still wait for the answer to its goodbye.
-                self.link.push_out();
-                return Ok(Next::End);
-            }
-            if !self.greeted()? {
-                return Ok(Next::NeedMore);
-            }
-            match self.inbox.next() {
-                Ok(None) => return Ok(Next::NeedMore),
-                Ok(Some(Envelope::Message(body))) => {
-                    let Some(read) = read.take() else {
-                        return Ok(Next::NeedMore);
-                    };
-                    self.link.incoming().count_taken();
-                    return Ok(Next::Message(read(body)));
-                }
-                Ok(Some(Envelope::Goodbye { taken })) => {
-                    self.peer.taken = self.peer.taken.max(taken);
-                    self.peer.gone = true;
-                    self.link.push_taken(0);
-                }
-                Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
-                Err(error) => return Err(self.at_peer(error)),
-            }
-        }
+        self.talk.next(&*self.link, read)
     }
 
     /// True once the other side's hello has arrived and fits ours.
     fn greeted(&mut self) -> Result<bool> {
-        match &self.hello {
-            None => return Ok(true),
-            Some(deadline) if deadline.passed => return Err(self.no_hello()),
-            Some(_) => {}
-        }
-        match self.inbox.open() {
-            Ok(false) => Ok(false),
-            Ok(true) => {
-                self.hello = None;
-                if let Some(agreement) = self.inbox.agreement() {
-                    self.link.greeted(agreement.max_message());
-                }
-                Ok(true)
-            }
-            Err(error) => Err(self.at_peer(error)),
-        }
+        self.talk.greeted(&*self.link)
     }
 
     /// Waits for more bytes.
@@ -261,53 +203,30 @@ impl<M, T: Transport> Receiver<M, T> {
     /// Writes what others left behind, and reads.
     fn poll_transport(&mut self) -> Poll<Result<()>> {
         self.link.push_out();
-        let filled = self.link.incoming().poll_fill(&mut self.inbox);
+        let filled = self.link.incoming().poll_fill(self.talk.inbox());
         filled.map_err(|end| self.ended(end))
     }
 
     fn poll_hello_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let Some(Deadline { at, timer, passed }) = &mut self.hello else {
+        if self.talk.is_greeted() {
+            self.hello = None;
+        }
+        let Some(Deadline { at, timer }) = &mut self.hello else {
             return Poll::Pending;
         };
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(*at)));
         ready!(timer.as_mut().poll(cx));
-        *passed = true;
-        Poll::Ready(self.no_hello())
-    }
-
-    #[cold]
-    fn no_hello(&self) -> Error {
-        Error::new(
-            ErrorKind::Timeout,
-            format!(
-                "hear from {}: it did not say hello in time",
-                self.link.peer()
-            ),
-        )
+        Poll::Ready(self.talk.too_late(&*self.link))
     }
 
     /// The error for the end of the bytes without a goodbye.
-    #[cold]
     fn ended(&self, end: End) -> Error {
-        let error = match self.inbox.end() {
-            Err(error) => self.at_peer(error),
-            Ok(()) => Error::new(
-                ErrorKind::Disconnected,
-                format!(
-                    "receive from {}: it is gone without a goodbye",
-                    self.link.peer()
-                ),
-            ),
-        };
-        match end {
-            End::Closed => error,
-            End::Failed(kind) => error.with_source(std::io::Error::from(kind)),
-        }
+        self.talk.ended(&*self.link, end)
     }
 
     #[cold]
     pub(crate) fn at_peer(&self, error: Error) -> Error {
-        error.during(format_args!("receive from {}", self.link.peer()))
+        at_peer(&*self.link, error)
     }
 
     /// Like [`poll_ready`](Self::poll_ready) when the other process has exited.
@@ -342,7 +261,7 @@ impl<M, T: Transport> Receiver<M, T> {
 
     /// Takes in what has already arrived: `Pending` if that is nothing.
     fn fill_now(&mut self) -> Poll<Result<()>> {
-        let filled = self.link.fill_now(&mut self.inbox);
+        let filled = self.link.fill_now(self.talk.inbox());
         filled.map_err(|end| self.ended(end))
     }
 }
@@ -426,19 +345,12 @@ where
                 Poll::Pending => break,
             }
         }
-        if let Some(Deadline { at, passed, .. }) = &mut self.hello {
-            if *at <= Instant::now() {
-                *passed = true;
-                return Err(self.no_hello());
+        match &self.hello {
+            Some(Deadline { at, .. }) if !self.talk.is_greeted() && *at <= Instant::now() => {
+                Err(self.talk.too_late(&*self.link))
             }
+            _ => Err(empty(&*self.link)),
         }
-        Err(Error::new(
-            ErrorKind::Empty,
-            format!(
-                "receive from {} at once: no message is there",
-                self.link.peer()
-            ),
-        ))
     }
 }
 
@@ -471,18 +383,5 @@ impl<M, T: Transport> fmt::Debug for Receiver<M, T> {
         f.debug_struct("Receiver")
             .field("peer", &self.link.peer())
             .finish_non_exhaustive()
-    }
-}
-
-enum Next<R> {
-    Message(R),
-    NeedMore,
-    End,
-}
-
-impl Peer {
-    fn answer(&mut self, count: u64) {
-        self.taken = self.taken.max(count);
-        self.answered = true;
     }
 }

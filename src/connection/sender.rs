@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connection::link::{Link, at_once};
 use crate::error::{Error, ErrorKind, Result};
+use crate::session::Line as _;
 use crate::transport::{Local, Transport};
 
 /// The outgoing half of a [`Connection`](crate::Connection).
@@ -91,7 +92,7 @@ impl<M: ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn flush(&self) -> Result<()> {
-        self.flush_until(self.link.outgoing().fed()).await
+        self.flush_until(self.link.queue().fed()).await
     }
 
     fn flush_until(&self, target: u64) -> Flush<'_, T> {
@@ -206,7 +207,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
             if let Some(result) = self.link.push(message) {
                 return result;
             }
-            let room = self.flush_until(self.link.outgoing().room()).await;
+            let room = self.flush_until(self.link.queue().room()).await;
             room.map_err(|error| error.and_then_text("; this message was not taken"))?;
         }
     }
@@ -246,7 +247,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
                 format!(
                     "send to {} at once: {} bytes already wait",
                     self.link.peer(),
-                    self.link.outgoing().waiting_bytes()
+                    self.link.queue().waiting_bytes()
                 ),
             ));
         };
@@ -324,7 +325,7 @@ impl<T: Transport> Flush<'_, T> {
     #[cold]
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let config = self.link.config();
-        let written = self.link.outgoing().written();
+        let written = self.link.queue().written();
         let stall = match &mut self.stall {
             Some(stall) if stall.written == written => stall,
             stall => {

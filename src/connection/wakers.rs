@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
 
-use crate::connection::lock;
+use crate::session::lock;
 
 /// The tasks that wait for the transport: at most one receiver and any number of senders.
 ///

@@ -11,9 +11,9 @@ use offspring_platform::AttachError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::connection::HANDSHAKE_TIMEOUT;
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::Event;
+use crate::session::HANDSHAKE_TIMEOUT;
 use crate::transport::Local;
 use crate::wire::Body;
 use crate::{Config, Connection, Sender, trace};

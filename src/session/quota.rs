@@ -45,7 +45,7 @@ impl Quota {
 
 impl Permit {
     /// The client has said hello.
-    pub(super) fn greeted(&self) {
+    pub(crate) fn greeted(&self) {
         if !self.greeted.swap(true, Ordering::Relaxed) {
             self.counts.silent.fetch_sub(1, Ordering::Relaxed);
         }

@@ -1,0 +1,25 @@
+//! The rules of a connection, without any I/O: what waits to leave, what has been heard, what is owed for it.
+//!
+//! Whoever drives a connection decides when to read and to write, and who waits how.
+
+mod encoder;
+mod line;
+mod queue;
+mod quota;
+mod talk;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub(crate) use self::line::Line;
+pub(crate) use self::queue::{Queue, gone};
+pub(crate) use self::quota::{Permit, Quota};
+pub(crate) use self::talk::{End, Next, Taken, Talk, at_peer, empty};
+
+/// Locks, also after a panic elsewhere: nothing here is left half-changed by one.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long the other side may take to say hello, unless [`Config`](crate::Config) says otherwise.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,305 @@
+//! [`Talk`]: what has been heard of the other side, and what it is told for that.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Line;
+use crate::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::{Agreement, Body, Envelope, Inbox};
+
+/// What has been heard of the other side. One receiver has it.
+pub(crate) struct Talk {
+    inbox: Inbox,
+    /// It has said hello, and fits.
+    greeted: bool,
+    /// It should have said hello by now.
+    late: bool,
+    peer: Peer,
+    /// How many bytes may wait to be received.
+    limit: usize,
+}
+
+/// What the other side has said about itself.
+#[derive(Default)]
+struct Peer {
+    /// How many of our messages its program has taken, as far as it told.
+    taken: u64,
+    /// It has answered our goodbye: `taken` is its last word.
+    answered: bool,
+    /// Its goodbye stands somewhere in the inbox.
+    goodbye_ahead: bool,
+    /// Its goodbye was reached: no message follows.
+    gone: bool,
+}
+
+/// What comes next.
+pub(crate) enum Next<R> {
+    Message(R),
+    NeedMore,
+    /// There was a goodbye.
+    End,
+}
+
+/// Why no more bytes come.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    /// The other side closed the transport.
+    Closed,
+    /// The transport failed.
+    Failed(io::ErrorKind),
+}
+
+/// What the other side is told about the messages that wait in the inbox.
+#[derive(Clone, Copy)]
+pub(crate) enum Waiting {
+    NotTaken,
+    Kept,
+}
+
+/// How many messages of the other side the program has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    count: AtomicU64,
+    /// The largest number that the other side was told.
+    told: AtomicU64,
+}
+
+impl Talk {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            inbox: Inbox::new(config.limits, config.hello()),
+            greeted: false,
+            late: false,
+            peer: Peer::default(),
+            limit: config.read_ahead_limit(),
+        }
+    }
+
+    pub(crate) fn inbox(&mut self) -> &mut Inbox {
+        &mut self.inbox
+    }
+
+    pub(crate) fn agreement(&self) -> Option<Agreement> {
+        self.inbox.agreement()
+    }
+
+    /// Whether the other side has said hello.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Takes the next message out of what has been read, and gives it to `read`.
+    pub(crate) fn next<R>(
+        &mut self,
+        line: &impl Line,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Result<Next<R>> {
+        loop {
+            if self.peer.gone {
+                // The other side may still wait for the answer to its goodbye.
+                line.push_out();
+                return Ok(Next::End);
+            }
+            if !self.greeted(line)? {
+                return Ok(Next::NeedMore);
+            }
+            match self.inbox.next() {
+                Ok(None) => return Ok(Next::NeedMore),
+                Ok(Some(Envelope::Message(body))) => {
+                    let Some(read) = read.take() else {
+                        return Ok(Next::NeedMore);
+                    };
+                    line.taken().count();
+                    return Ok(Next::Message(read(body)));
+                }
+                Ok(Some(Envelope::Goodbye { taken })) => {
+                    self.peer.taken = self.peer.taken.max(taken);
+                    self.peer.gone = true;
+                    line.push_taken(0);
+                }
+                Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
+                Err(error) => return Err(at_peer(line, error)),
+            }
+        }
+    }
+
+    /// True once the other side's hello has arrived and fits ours.
+    pub(crate) fn greeted(&mut self, line: &impl Line) -> Result<bool> {
+        if self.greeted {
+            return Ok(true);
+        }
+        if self.late {
+            return Err(no_hello(line));
+        }
+        self.greeted = self.inbox.open().map_err(|error| at_peer(line, error))?;
+        if let (true, Some(agreement)) = (self.greeted, self.inbox.agreement()) {
+            line.greeted(agreement.max_message());
+        }
+        Ok(self.greeted)
+    }
+
+    /// The time for the hello is over.
+    #[cold]
+    pub(crate) fn too_late(&mut self, line: &impl Line) -> Error {
+        self.late = true;
+        no_hello(line)
+    }
+
+    /// The error for the end of the bytes without a goodbye.
+    #[cold]
+    pub(crate) fn ended(&self, line: &impl Line, end: End) -> Error {
+        let error = match self.inbox.end() {
+            Err(error) => at_peer(line, error),
+            Ok(()) => Error::new(
+                ErrorKind::Disconnected,
+                format!("receive from {}: it is gone without a goodbye", line.peer()),
+            ),
+        };
+        match end {
+            End::Closed => error,
+            End::Failed(kind) => error.with_source(io::Error::from(kind)),
+        }
+    }
+
+    /// Looks through what has been read while the program waits for the end of the other process. True if there is room
+    /// for more.
+    ///
+    /// The other process may wait until its messages are taken before it ends. What is kept here cannot be lost by its
+    /// end any more, so it is told that they are.
+    pub(crate) fn keep(&mut self, line: &impl Line) -> bool {
+        // A fault is met again by `recv`, and so is the end.
+        let _ = self.look_ahead(line, Waiting::Kept);
+        self.inbox.buffered() < self.limit
+    }
+
+    /// Whether a close has nothing more to wait for, after our goodbye was queued: the other side has taken all `sent`
+    /// messages, as far as can be told from what has been read.
+    ///
+    /// The answer stands in the stream behind messages that the program has not taken; those stay in the inbox. If
+    /// the other side is in the same position, neither waits for the other: both say how far they are.
+    pub(crate) fn is_closed(&mut self, line: &impl Line, sent: u64) -> Result<bool> {
+        self.look_ahead(line, Waiting::NotTaken)?;
+        line.push_out();
+        // Nothing of ours may be left behind either: the other side may wait for it in its own `close`.
+        let closed = self.peer.taken >= sent && line.is_idle();
+        self.unless_full(line, sent, closed)
+    }
+
+    /// The same if the other side is gone and waits for nothing.
+    pub(crate) fn has_taken(&mut self, line: &impl Line, sent: u64) -> Result<bool> {
+        self.look_ahead(line, Waiting::NotTaken)?;
+        self.unless_full(line, sent, self.peer.taken >= sent)
+    }
+
+    fn unless_full(&self, line: &impl Line, sent: u64, closed: bool) -> Result<bool> {
+        if !closed && self.inbox.buffered() >= self.limit {
+            return Err(self.not_taken(line, ErrorKind::Stalled, sent));
+        }
+        Ok(closed)
+    }
+
+    /// The result of a close after which nothing can be read any more.
+    pub(crate) fn close_at_end(&self, line: &impl Line, sent: u64, error: Error) -> Result<()> {
+        if self.peer.taken >= sent {
+            return Ok(());
+        }
+        Err(self.not_taken(line, error.kind(), sent).with_source(error))
+    }
+
+    /// The result of a close for which nothing is there to be read; `None` if it has to wait.
+    pub(crate) fn close_at_rest(&self, line: &impl Line, sent: u64) -> Option<Result<()>> {
+        if !line.is_idle() {
+            None
+        } else if self.peer.taken >= sent {
+            Some(Ok(()))
+        } else if self.peer.answered {
+            Some(Err(self.not_taken(line, ErrorKind::Disconnected, sent)))
+        } else {
+            None
+        }
+    }
+
+    /// The error of a close.
+    #[cold]
+    pub(crate) fn not_taken(&self, line: &impl Line, kind: ErrorKind, sent: u64) -> Error {
+        Error::new(
+            kind,
+            format!(
+                "close the connection to {}: it took {} of {sent} messages",
+                line.peer(),
+                self.peer.taken
+            ),
+        )
+    }
+
+    /// Looks for the other side's last words behind messages that wait.
+    fn look_ahead(&mut self, line: &impl Line, waiting: Waiting) -> Result<()> {
+        if !self.greeted(line)? {
+            return Ok(());
+        }
+        loop {
+            match self.inbox.look_ahead() {
+                Ok(None) => return Ok(()),
+                Ok(Some(Envelope::Taken { count })) => self.peer.answer(count),
+                Ok(Some(Envelope::Goodbye { taken })) => {
+                    self.peer.taken = self.peer.taken.max(taken);
+                    if !self.peer.goodbye_ahead {
+                        self.peer.goodbye_ahead = true;
+                        line.push_taken(match waiting {
+                            Waiting::NotTaken => 0,
+                            Waiting::Kept => self.inbox.messages_ahead(),
+                        });
+                    }
+                }
+                Ok(Some(Envelope::Message(_))) => {}
+                Err(error) => return Err(at_peer(line, error)),
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn answer(&mut self, count: u64) {
+        self.taken = self.taken.max(count);
+        self.answered = true;
+    }
+}
+
+impl Taken {
+    /// Counts a message.
+    fn count(&self) {
+        // Only the one receiver counts, so there is nothing to race with.
+        let count = self.count.load(Ordering::Relaxed) + 1;
+        self.count.store(count, Ordering::Relaxed);
+    }
+
+    /// What to tell the other side if `kept` more messages will surely be taken. It never goes down.
+    pub(crate) fn tell(&self, kept: u64) -> u64 {
+        let count = self.count.load(Ordering::Relaxed) + kept;
+        self.told.fetch_max(count, Ordering::Relaxed).max(count)
+    }
+}
+
+/// Adds to an error where it happened.
+#[cold]
+pub(crate) fn at_peer(line: &impl Line, error: Error) -> Error {
+    error.during(format_args!("receive from {}", line.peer()))
+}
+
+/// The error of a `try_recv` that finds nothing.
+#[cold]
+pub(crate) fn empty(line: &impl Line) -> Error {
+    Error::new(
+        ErrorKind::Empty,
+        format!("receive from {} at once: no message is there", line.peer()),
+    )
+}
+
+#[cold]
+fn no_hello(line: &impl Line) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("hear from {}: it did not say hello in time", line.peer()),
+    )
+}
