@@ -1,0 +1,139 @@
+//! Who takes part, and how each is used.
+
+use crate::work::{Kind, Work};
+
+/// One way of doing the work.
+#[derive(Clone, Copy, Debug)]
+pub struct Contestant {
+    pub name: &'static str,
+    /// How it is used, for the reader of the table.
+    pub how: &'static str,
+    does: fn(&Work) -> bool,
+}
+
+impl Contestant {
+    pub fn does(&self, work: &Work) -> bool {
+        (self.does)(work)
+    }
+
+    pub fn all_for(work: &Work) -> Vec<Self> {
+        ALL.iter().copied().filter(|c| c.does(work)).collect()
+    }
+
+    /// What the ratios of a work are taken of: the first one that does it.
+    pub fn floor(work: &Work) -> Option<Self> {
+        ALL.iter().copied().find(|c| c.does(work))
+    }
+}
+
+fn messages(work: &Work) -> bool {
+    matches!(work.kind, Kind::RoundTrip | Kind::Stream)
+}
+
+fn blobs(work: &Work) -> bool {
+    messages(work) && work.size > crate::message::SMALL
+}
+
+fn small_stream(work: &Work) -> bool {
+    work.kind == Kind::Stream && work.size <= 1024
+}
+
+fn round_trip(work: &Work) -> bool {
+    work.kind == Kind::RoundTrip
+}
+
+fn processes(work: &Work) -> bool {
+    matches!(work.kind, Kind::Spawn | Kind::Children)
+}
+
+fn crowd(work: &Work) -> bool {
+    matches!(work.kind, Kind::Connections | Kind::Busy)
+}
+
+pub const ALL: &[Contestant] = &[
+    Contestant {
+        name: "raw",
+        how: "blocking socketpair, one write(2) per message of the same size, no format; std's Command with the socket as stdin",
+        does: |work| messages(work) || processes(work),
+    },
+    Contestant {
+        name: "memcpy",
+        how: "copies the bytes once within the process",
+        does: |work| work.kind == Kind::Copy,
+    },
+    Contestant {
+        name: "raw-tokio",
+        how: "tokio's UnixStream, current-thread runtime, one write per message, no format",
+        does: |work| messages(work) || crowd(work),
+    },
+    Contestant {
+        name: "offspring",
+        how: "async, current-thread runtime, `send` and `recv`",
+        does: |work| messages(work) || processes(work) || crowd(work),
+    },
+    Contestant {
+        name: "offspring-borrowed",
+        how: "async, current-thread runtime, `send` of borrowed bytes and `recv_with`",
+        does: blobs,
+    },
+    Contestant {
+        name: "offspring-feed",
+        how: "async, current-thread runtime, `feed`, and `flush` every 64 messages",
+        does: small_stream,
+    },
+    Contestant {
+        name: "offspring-senders",
+        how: "async, current-thread runtime, 64 tasks with a `Sender` each",
+        does: small_stream,
+    },
+    Contestant {
+        name: "offspring-multi",
+        how: "async, multi-thread runtime with two workers, `send` and `recv`",
+        does: messages,
+    },
+    Contestant {
+        name: "by-hand",
+        how: "interprocess + tokio_util LengthDelimitedCodec + rmp-serde (named), one flush per message, current-thread runtime",
+        does: messages,
+    },
+    Contestant {
+        name: "by-hand-feed",
+        how: "the same, one flush every 64 messages",
+        does: small_stream,
+    },
+    Contestant {
+        name: "ipc-channel",
+        how: "IpcSender and IpcReceiver of the struct, connected by IpcOneShotServer",
+        does: |work| messages(work) || processes(work),
+    },
+    Contestant {
+        name: "ipc-channel-bytes",
+        how: "IpcBytesSender and IpcBytesReceiver",
+        does: blobs,
+    },
+    Contestant {
+        name: "tarpc",
+        how: "a service with one call, bincode over a Unix socket, current-thread runtime; a call is always a round trip",
+        does: round_trip,
+    },
+    Contestant {
+        name: "zeromq",
+        how: "zeromq.rs, REQ/REP (PUSH/PULL one way) over ipc://, rmp-serde (named), current-thread runtime",
+        does: messages,
+    },
+    Contestant {
+        name: "node-json",
+        how: "child_process.fork, process.send; bytes as a string",
+        does: |work| messages(work) || processes(work) && work.ballast == 0 && work.many <= 100,
+    },
+    Contestant {
+        name: "node-advanced",
+        how: "child_process.fork with serialization 'advanced'; bytes as a Buffer",
+        does: messages,
+    },
+    Contestant {
+        name: "python",
+        how: "multiprocessing.Pipe and Process (spawn); bytes by send_bytes",
+        does: |work| messages(work) || processes(work) && work.ballast == 0 && work.many <= 100,
+    },
+];
