@@ -9,6 +9,7 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
+mod cancellation;
 mod deadlock;
 mod death;
 #[path = "../wire/fixtures.rs"]
@@ -20,6 +21,8 @@ mod gate;
 mod grandchild;
 mod hostile;
 mod name;
+#[path = "../connection/support/random.rs"]
+mod random;
 mod stage;
 #[expect(
     dead_code,
