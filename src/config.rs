@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::wire::format::Format;
 use crate::wire::{Encoding, Hello, Limits};
 
 /// Limits and deadlines of a connection.
@@ -27,6 +28,7 @@ use crate::wire::{Encoding, Hello, Limits};
 pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) encoding: Encoding,
+    pub(crate) format: Format,
     hello: Hello,
     pub(crate) send_buffer: usize,
     read_ahead: usize,
@@ -51,6 +53,7 @@ impl Config {
         Self {
             limits: Limits::new(),
             encoding: Encoding::Named,
+            format: Format::Offspring,
             hello: Hello::new(),
             send_buffer: 1024 * 1024,
             read_ahead: 128 * 1024 * 1024,

@@ -130,9 +130,15 @@ pub use crate::listener::Listener;
 pub use crate::name::Name;
 #[cfg(feature = "tokio")]
 pub use crate::process::{Child, Command, Event, Parent, Process, Stdio, fork};
+
+/// Channels to and from Node.js.
 #[cfg(feature = "node")]
-#[doc(inline)]
-pub use crate::wire::node;
+pub mod node {
+    #[cfg(feature = "tokio")]
+    pub use crate::process::Script;
+    #[doc(inline)]
+    pub use crate::wire::node::*;
+}
 
 /// Compiles and runs the examples of the README.
 #[cfg(all(doctest, feature = "tokio"))]

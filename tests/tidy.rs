@@ -107,13 +107,17 @@ fn unsafe_code_is_in_the_platform_package_only() {
     none(others.flat_map(|file| file.lines_with(|line| has_word(line, "unsafe"))));
 }
 
-/// Any hook takes std from `posix_spawn` to `fork`, whose cost grows with the memory of the parent.
+/// Any hook takes std from `posix_spawn` to `fork`, whose cost grows with the memory of the parent. Node children need
+/// one, for which there is one file.
 #[test]
 fn no_hook_runs_between_fork_and_exec() {
     let hooks = ["pre_exec", "before_exec", "fork"];
     let calls = |line: &str| hooks.iter().any(|hook| line.contains(&format!(".{hook}(")));
     let files = files(&["src", "platform/src", "examples"], ".rs");
-    none(files.into_iter().flat_map(|file| file.lines_with(calls)));
+    let others = files
+        .into_iter()
+        .filter(|file| file.path != "platform/src/unix/numbered.rs");
+    none(others.flat_map(|file| file.lines_with(calls)));
 }
 
 /// A module uses modules of its own floor and of those below, never of one above.

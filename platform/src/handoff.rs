@@ -48,32 +48,51 @@ pub struct Attached {
 /// [`AttachError::NotAChild`] and an error about the missing runtime leave everything as it was: the standard
 /// input is still whatever it was. After any other error the channel is lost.
 pub fn attach() -> Result<Attached, AttachError> {
+    once(|attached| {
+        let note = std::env::var_os(CHANNEL_VARIABLE).and_then(|text| Note::parse(&text));
+        let note = note.ok_or(AttachError::NotAChild)?;
+        let slot = sys::Slot::find(&note).ok_or(AttachError::NotAChild)?;
+        need_runtime()?;
+        *attached = true;
+        remove_variables(&[CHANNEL_VARIABLE]);
+        // What a Node parent said was for a process between that one and this one.
+        #[cfg(feature = "node")]
+        crate::node::forget();
+        slot.take(&note)
+    })
+}
+
+/// Runs `attach`, which sets its flag when there is no way back, unless one has come so far before.
+pub(crate) fn once<T>(
+    attach: impl FnOnce(&mut bool) -> Result<T, AttachError>,
+) -> Result<T, AttachError> {
     static ATTACHED: Mutex<bool> = Mutex::new(false);
     // Held to the end: of two threads that call at once, one attaches and the other learns of it.
     let mut attached = ATTACHED.lock().unwrap_or_else(PoisonError::into_inner);
     if *attached {
         return Err(AttachError::AlreadyAttached);
     }
-    let note = std::env::var_os(CHANNEL_VARIABLE).and_then(|text| Note::parse(&text));
-    let Some(note) = note else {
-        return Err(AttachError::NotAChild);
-    };
-    let Some(slot) = sys::Slot::find(&note) else {
-        return Err(AttachError::NotAChild);
-    };
-    // Registering the channel outside of a runtime would panic, and by then it would be too late to go back.
-    if tokio::runtime::Handle::try_current().is_err() {
-        return Err(AttachError::Io(io::Error::other(
+    attach(&mut attached)
+}
+
+/// Registering the channel outside of a runtime would panic, and by then it would be too late to go back.
+pub(crate) fn need_runtime() -> Result<(), AttachError> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(AttachError::Io(io::Error::other(
             "attach needs a tokio runtime",
-        )));
+        ))),
     }
-    *attached = true;
-    // SAFETY: std guards its own accesses to the environment with a lock. What remains are readers in C code on
-    // other threads. On Windows they are safe. On Unix, `unsetenv` moves pointers inside the array and frees
-    // neither the array nor the string of a variable that came with the process (glibc, musl, macOS, BSD), so
-    // such a reader may miss a variable, but reads no freed memory; the documentation says to call this first.
-    unsafe { std::env::remove_var(CHANNEL_VARIABLE) };
-    slot.take(&note)
+}
+
+pub(crate) fn remove_variables(names: &[&str]) {
+    for name in names {
+        // SAFETY: std guards its own accesses to the environment with a lock. What remains are readers in C code on
+        // other threads. On Windows they are safe. On Unix, `unsetenv` moves pointers inside the array and frees
+        // neither the array nor the string of a variable that came with the process (glibc, musl, macOS, BSD), so
+        // such a reader may miss a variable, but reads no freed memory; the documentation says to call this first.
+        unsafe { std::env::remove_var(name) };
+    }
 }
 
 /// Why [`attach`] failed.

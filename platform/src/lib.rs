@@ -17,6 +17,7 @@
 //! | `spawn` | the channel in the child's stdin slot, nothing inherited by siblings, cost independent of the parent's size |
 //! | `this_program` | the program that runs now, even if its file has been replaced since, where that can be had |
 //! | `Slot` | the other end of `spawn`: `Slot::find(&Note) -> Option<Slot>` looks at the stdin slot and touches nothing; `Slot::take(self, &Note)` turns it into the channel and puts the real stdin back |
+//! | `node` (feature `node`) | `Launcher` and `Slot`: the same two for the channel of Node.js, and `FRAMED` |
 //! | `address` | `fn address(&Name) -> io::Result<PathBuf>`: where a [`Name`] lives on this system |
 //!
 //! `tests/contract.rs` runs the same tests against every backend.
@@ -28,6 +29,8 @@ mod handoff;
 #[cfg(feature = "tokio")]
 mod listener;
 mod name;
+#[cfg(all(feature = "node", feature = "tokio"))]
+mod node;
 #[cfg(feature = "tokio")]
 mod process;
 #[cfg(feature = "tokio")]
@@ -50,6 +53,11 @@ pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, attach};
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};
+#[cfg(all(feature = "node", feature = "tokio"))]
+pub use crate::node::{
+    NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
+    attach_node,
+};
 #[cfg(feature = "tokio")]
 pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};
 #[cfg(feature = "tokio")]

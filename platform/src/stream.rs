@@ -82,7 +82,7 @@ impl AsyncRead for ReadHalf {
 /// `poll_write` answers `Ready(Ok(n))` when the operating system itself has taken `n` bytes: they arrive even if
 /// this process ends the next moment. Where the system writes in the background (Windows), the answer is
 /// `Pending` until it has finished, so **after `Pending` the next call must offer the same bytes again**.
-/// `poll_flush` and `poll_shutdown` do nothing.
+/// `poll_flush` and `poll_shutdown` do nothing; see [`end`](Self::end).
 ///
 /// To a child that has ended nothing waits for room: that is `BrokenPipe`, even while a grandchild holds the other end
 /// open.
@@ -90,6 +90,12 @@ impl AsyncRead for ReadHalf {
 pub struct WriteHalf(sys::WriteHalf);
 
 impl WriteHalf {
+    /// Ends this direction: the peer reads the end of the stream behind all that was written, while the other direction
+    /// goes on. `false` on Windows, where pipes end in both directions or in none.
+    pub fn end(&mut self) -> bool {
+        self.0.end()
+    }
+
     /// Makes room for a few more bytes than usual, for the end: what waits then cannot wait any longer.
     ///
     /// On Unix the system then keeps about twice as much as before. Windows sets the size of a pipe when it is made.

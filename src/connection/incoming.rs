@@ -146,6 +146,33 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         self.wakers.wake_all();
     }
 
+    /// Closes this direction, but keeps what has arrived.
+    pub(super) fn close(&self, mut read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>) {
+        let mut chunk = vec![0; CHUNK];
+        let mut guard = lock(&self.reader);
+        let reader = &mut *guard;
+        while reader.end.is_none() && reader.ahead.len() < self.limit {
+            let Some(half) = &mut reader.half else {
+                break;
+            };
+            let result = match read(half, &mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result,
+            };
+            if let Ok(count) = reader.note(result) {
+                if !reader.deaf {
+                    reader.ahead.extend_from_slice(&chunk[..count]);
+                }
+            }
+        }
+        reader.end.get_or_insert(End::Closed);
+        let half = reader.half.take();
+        drop(guard);
+        drop(half);
+        self.wakers.wake_receiver();
+    }
+
     /// Closes this direction, whatever is still to come.
     pub(super) fn abort(&self) {
         let half = lock(&self.reader).half.take();

@@ -66,9 +66,20 @@ impl<T: Transport> Link<T> {
 
     /// Writes until the transport has taken everything before `target`.
     pub(super) fn poll_flush(&self, target: u64) -> Poll<Result<()>> {
-        self.outgoing
-            .poll_flush(target)
-            .map(|result| self.sending(result))
+        let flushed = self.outgoing.poll_flush(target);
+        if flushed.is_ready() {
+            self.end_after_goodbye();
+        }
+        flushed.map(|result| self.sending(result))
+    }
+
+    /// Ends the stream if that is how goodbye is said here, and nothing is left to be said before.
+    fn end_after_goodbye(&self) {
+        if self.queue().take_end() && self.outgoing.with_half(T::end) == Some(false) {
+            // Only both directions at once can be closed. What has arrived by now is not lost.
+            self.incoming.close(T::try_read);
+            self.outgoing.close();
+        }
     }
 
     pub(super) fn add_sender(&self) {
@@ -134,6 +145,7 @@ impl<T: Transport> Line for Link<T> {
             // A failure is remembered and reported to the next sender.
             let _ = at_once(|| self.outgoing.poll_flush_all());
         }
+        self.end_after_goodbye();
     }
 
     fn make_room(&self) {

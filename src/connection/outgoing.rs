@@ -148,10 +148,14 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Changes the transport.
-    pub(super) fn with_half(&self, change: impl FnOnce(&mut W)) {
-        if let Some(half) = &mut lock(&self.writer).half {
-            change(half);
-        }
+    pub(super) fn with_half<R>(&self, change: impl FnOnce(&mut W) -> R) -> Option<R> {
+        lock(&self.writer).half.as_mut().map(change)
+    }
+
+    /// Lets go of the transport, to which nothing more is written.
+    pub(super) fn close(&self) {
+        let half = lock(&self.writer).half.take();
+        drop(half);
     }
 
     /// Closes this direction in the middle of whatever is under way.

@@ -204,7 +204,7 @@ impl<M, T: Transport> Receiver<M, T> {
     fn poll_transport(&mut self) -> Poll<Result<()>> {
         self.link.push_out();
         let filled = self.link.incoming().poll_fill(self.talk.inbox());
-        filled.map_err(|end| self.ended(end))
+        filled.map(|filled| filled.or_else(|end| self.ended(end)))
     }
 
     fn poll_hello_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
@@ -219,9 +219,12 @@ impl<M, T: Transport> Receiver<M, T> {
         Poll::Ready(self.talk.too_late(&*self.link))
     }
 
-    /// The error for the end of the bytes without a goodbye.
-    fn ended(&self, end: End) -> Error {
-        self.talk.ended(&*self.link, end)
+    /// The end of the bytes without a goodbye is an error, unless the other side never says one.
+    fn ended(&mut self, end: End) -> Result<()> {
+        match self.talk.leaves(&*self.link, end) {
+            true => Ok(()),
+            false => Err(self.talk.ended(&*self.link, end)),
+        }
     }
 
     #[cold]
@@ -255,14 +258,14 @@ impl<M, T: Transport> Receiver<M, T> {
     fn fill_at_last(&mut self) -> Result<()> {
         match self.fill_now() {
             Poll::Ready(result) => result,
-            Poll::Pending => Err(self.ended(End::Closed)),
+            Poll::Pending => self.ended(End::Held),
         }
     }
 
     /// Takes in what has already arrived: `Pending` if that is nothing.
     fn fill_now(&mut self) -> Poll<Result<()>> {
         let filled = self.link.fill_now(self.talk.inbox());
-        filled.map_err(|end| self.ended(end))
+        filled.map(|filled| filled.or_else(|end| self.ended(end)))
     }
 }
 

@@ -81,6 +81,9 @@ pub struct Command {
     kill_on_drop: bool,
     kill_tree: bool,
     orphan_grace: Option<Duration>,
+    /// A Node child instead of one of ours.
+    #[cfg(feature = "node")]
+    node: Option<super::node::Child>,
 }
 
 impl Command {
@@ -393,13 +396,13 @@ impl Command {
             let program = self.command.get_program();
             Error::new(ErrorKind::Spawn, format!("start {program:?}: {error}")).with_source(error)
         })?;
-        let program = Path::new(self.command.get_program());
+        let program = Path::new(self.child_name());
         let program = program.file_name().unwrap_or(program.as_os_str());
         let name = format!("child {program:?} (pid {})", spawned.process.id());
         trace::debug!("started {name}");
         let connection = Connection::open(
             Local(spawned.channel),
-            self.config.clone(),
+            self.child_config(),
             name.clone(),
             CHILD_HANDSHAKE_TIMEOUT,
         );
@@ -428,7 +431,65 @@ impl Command {
             kill_tree: self.kill_tree,
             orphan_grace: self.orphan_grace,
         };
+        #[cfg(feature = "node")]
+        if let Some(node) = &self.node {
+            return node.spawn(&mut self.command, options);
+        }
         platform::spawn(&mut self.command, options)
+    }
+
+    /// What error texts call the child.
+    fn child_name(&self) -> &OsStr {
+        #[cfg(feature = "node")]
+        if let Some(node) = &self.node {
+            return node.name();
+        }
+        self.command.get_program()
+    }
+
+    fn child_config(&self) -> Config {
+        #[cfg(feature = "node")]
+        if let Some(node) = &self.node {
+            return node.config(self.config.clone());
+        }
+        self.config.clone()
+    }
+}
+
+#[cfg(feature = "node")]
+impl Command {
+    /// Starts a Node.js script, which talks with `process.send` and `process.on('message')`.
+    ///
+    /// It is started as Node's own `child_process.fork` starts one, and everything else is as for other children. To say
+    /// which Node, or with which options, give a [`Script`](crate::node::Script) instead of a path. Differences that come
+    /// from Node are on the page [coming from Node](crate::node).
+    ///
+    /// # Platform notes
+    ///
+    /// On Unix the time that a start takes grows with the memory of this process. On Windows the script finds nothing in
+    /// its standard input.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use offspring::Command;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// // child.js: process.on('message', (text) => process.send(`Hello ${text}`));
+    /// let mut child = Command::node("child.js").spawn::<str, String>()?;
+    /// child.send("Node").await?;
+    /// assert_eq!(child.recv().await?.as_deref(), Some("Hello Node"));
+    /// assert!(child.wait().await?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn node(script: impl Into<super::Script>) -> Self {
+        let (command, node) = super::node::Child::prepare(script.into());
+        Self {
+            node: Some(node),
+            ..Self::from(command)
+        }
     }
 }
 
@@ -442,6 +503,8 @@ impl From<process::Command> for Command {
             kill_on_drop: false,
             kill_tree: false,
             orphan_grace: Some(ORPHAN_GRACE),
+            #[cfg(feature = "node")]
+            node: None,
         }
     }
 }

@@ -3,6 +3,8 @@
 mod child;
 mod command;
 mod event;
+#[cfg(feature = "node")]
+mod node;
 mod parent;
 mod stdio;
 
@@ -17,6 +19,8 @@ use offspring_platform as platform;
 pub use self::child::Child;
 pub use self::command::{Command, fork};
 pub use self::event::Event;
+#[cfg(feature = "node")]
+pub use self::node::Script;
 pub use self::parent::Parent;
 pub use self::stdio::Stdio;
 use crate::error::{Error, Result};

@@ -116,7 +116,7 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
     /// # }
     /// ```
     pub fn attach_with(config: Config) -> Result<Self> {
-        let attached = platform::attach().map_err(|error| {
+        let (channel, id, config) = take_channel(config).map_err(|error| {
             let kind = match &error {
                 AttachError::NotAChild => ErrorKind::NotAChild,
                 AttachError::AlreadyAttached => ErrorKind::AlreadyAttached,
@@ -125,10 +125,9 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
             };
             Error::new(kind, format!("attach to the parent: {error}")).with_source(error)
         })?;
-        let id = attached.parent_pid;
         trace::debug!("attached to parent {id}");
         let peer = format!("the parent (pid {id})");
-        let connection = Connection::open(Local(attached.channel), config, peer, HANDSHAKE_TIMEOUT);
+        let connection = Connection::open(Local(channel), config, peer, HANDSHAKE_TIMEOUT);
         Ok(Self {
             connection,
             id,
@@ -479,6 +478,15 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Stream for Parent<Tx, Rx> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Rx>>> {
         Pin::new(&mut self.connection).poll_next(cx)
+    }
+}
+
+/// The channel to the parent, its process id, and how the channel is used.
+fn take_channel(config: Config) -> Result<(platform::Stream, u32, Config), AttachError> {
+    match platform::attach() {
+        #[cfg(feature = "node")]
+        Err(AttachError::NotAChild) => super::node::attach(config),
+        attached => attached.map(|attached| (attached.channel, attached.parent_pid, config)),
     }
 }
 

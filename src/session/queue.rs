@@ -31,6 +31,8 @@ pub(crate) struct Queue {
     unflushed: AtomicBool,
     /// This side has said goodbye.
     closed: AtomicBool,
+    /// The goodbye is the end of the stream, which is still to come.
+    must_end: AtomicBool,
     failed: OnceLock<io::ErrorKind>,
     encoder: Encoder,
     /// How many bytes may wait.
@@ -39,8 +41,10 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn new(config: &Config) -> Self {
-        let mut outbox = Outbox::new(config.limits, config.encoding);
-        outbox.push_hello(&config.hello());
+        let mut outbox = Outbox::with_format(config.limits, config.encoding, config.format);
+        if config.format.is_polite() {
+            outbox.push_hello(&config.hello());
+        }
         Self {
             fed: AtomicU64::new(outbox.total()),
             encoded: AtomicU64::new(outbox.total()),
@@ -48,6 +52,7 @@ impl Queue {
             written: AtomicU64::new(0),
             unflushed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            must_end: AtomicBool::new(!config.format.is_polite()),
             failed: OnceLock::new(),
             encoder: Encoder::default(),
             // Something has to be taken when nothing waits, or nothing ever would be.
@@ -80,7 +85,7 @@ impl Queue {
         self.push_control(|outbox| {
             // The second time it says that there was a first time, which is what is wanted.
             if outbox.push_goodbye(taken()).is_ok() {
-                self.closed.store(true, Ordering::Relaxed);
+                self.closed.store(true, Ordering::Release);
                 self.fed.store(outbox.total(), Ordering::Release);
             }
         });
@@ -186,6 +191,19 @@ impl Queue {
     /// Whether everything has left that may still leave.
     pub(crate) fn is_idle(&self) -> bool {
         self.failed.get().is_some() || self.has_left(self.encoded())
+    }
+
+    /// Whether the transport has taken everything that was ever sent.
+    pub(crate) fn has_written_all(&self) -> bool {
+        self.failed.get().is_none() && self.has_left(self.encoded())
+    }
+
+    /// True once: when the goodbye is the end of the stream, and everything before it has left.
+    pub(crate) fn take_end(&self) -> bool {
+        self.must_end.load(Ordering::Relaxed)
+            && self.closed.load(Ordering::Acquire)
+            && self.has_written_all()
+            && self.must_end.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn has_left(&self, target: u64) -> bool {

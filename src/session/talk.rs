@@ -11,6 +11,8 @@ use crate::wire::{Agreement, Body, Envelope, Inbox};
 /// What has been heard of the other side. One receiver has it.
 pub(crate) struct Talk {
     inbox: Inbox,
+    /// It says hello and goodbye. Without that its end is all there is.
+    polite: bool,
     /// It has said hello, and fits.
     greeted: bool,
     /// It should have said hello by now.
@@ -31,6 +33,16 @@ struct Peer {
     goodbye_ahead: bool,
     /// Its goodbye was reached: no message follows.
     gone: bool,
+    /// It says no goodbye, and has left: then what it had read of ours.
+    left: Option<Left>,
+}
+
+/// What a side that says no goodbye had read when it left.
+#[derive(Clone, Copy)]
+enum Left {
+    /// Everything, as far as the system can tell.
+    All,
+    NotAll,
 }
 
 /// What comes next.
@@ -48,6 +60,8 @@ pub(crate) enum End {
     Closed,
     /// The transport failed.
     Failed(io::ErrorKind),
+    /// The other process has ended, but somebody else holds the transport open.
+    Held,
 }
 
 /// What the other side is told about the messages that wait in the inbox.
@@ -68,7 +82,8 @@ pub(crate) struct Taken {
 impl Talk {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            inbox: Inbox::new(config.limits, config.hello()),
+            inbox: Inbox::with_format(config.limits, config.hello(), config.format),
+            polite: config.format.is_polite(),
             greeted: false,
             late: false,
             peer: Peer::default(),
@@ -105,6 +120,7 @@ impl Talk {
                 return Ok(Next::NeedMore);
             }
             match self.inbox.next() {
+                Ok(None) if self.peer.left.is_some() => self.peer.gone = true,
                 Ok(None) => return Ok(Next::NeedMore),
                 Ok(Some(Envelope::Message(body))) => {
                     let Some(read) = read.take() else {
@@ -146,6 +162,26 @@ impl Talk {
         no_hello(line)
     }
 
+    /// Whether the end of the bytes is the goodbye of a side that says no other. If not, it is an error.
+    pub(crate) fn leaves(&mut self, line: &impl Line, end: End) -> bool {
+        if self.polite || self.inbox.end().is_err() {
+            return false;
+        }
+        let left = match end {
+            End::Closed if line.queue().has_written_all() => Left::All,
+            // A socket that is closed with bytes unread tells so.
+            End::Closed | End::Held | End::Failed(io::ErrorKind::ConnectionReset) => Left::NotAll,
+            End::Failed(_) => return false,
+        };
+        self.peer.left.get_or_insert(left);
+        true
+    }
+
+    /// Whether it has left in that way.
+    pub(crate) fn has_left(&self) -> bool {
+        self.peer.left.is_some()
+    }
+
     /// The error for the end of the bytes without a goodbye.
     #[cold]
     pub(crate) fn ended(&self, line: &impl Line, end: End) -> Error {
@@ -157,7 +193,7 @@ impl Talk {
             ),
         };
         match end {
-            End::Closed => error,
+            End::Closed | End::Held => error,
             End::Failed(kind) => error.with_source(io::Error::from(kind)),
         }
     }
@@ -181,6 +217,9 @@ impl Talk {
     pub(crate) fn is_closed(&mut self, line: &impl Line, sent: u64) -> Result<bool> {
         self.look_ahead(line, Waiting::NotTaken)?;
         line.push_out();
+        if !self.polite {
+            return self.has_taken(line, sent);
+        }
         // Nothing of ours may be left behind either: the other side may wait for it in its own `close`.
         let closed = self.peer.taken >= sent && line.is_idle();
         self.unless_full(line, sent, closed)
@@ -189,7 +228,14 @@ impl Talk {
     /// The same if the other side is gone and waits for nothing.
     pub(crate) fn has_taken(&mut self, line: &impl Line, sent: u64) -> Result<bool> {
         self.look_ahead(line, Waiting::NotTaken)?;
-        self.unless_full(line, sent, self.peer.taken >= sent)
+        let taken = match self.peer.left {
+            Some(Left::All) => true,
+            Some(Left::NotAll) => {
+                return Err(self.not_taken(line, ErrorKind::Disconnected, sent));
+            }
+            None => self.polite && self.peer.taken >= sent,
+        };
+        self.unless_full(line, sent, taken)
     }
 
     fn unless_full(&self, line: &impl Line, sent: u64, closed: bool) -> Result<bool> {
@@ -201,7 +247,7 @@ impl Talk {
 
     /// The result of a close after which nothing can be read any more.
     pub(crate) fn close_at_end(&self, line: &impl Line, sent: u64, error: Error) -> Result<()> {
-        if self.peer.taken >= sent {
+        if self.polite && self.peer.taken >= sent {
             return Ok(());
         }
         Err(self.not_taken(line, error.kind(), sent).with_source(error))
@@ -209,7 +255,7 @@ impl Talk {
 
     /// The result of a close for which nothing is there to be read; `None` if it has to wait.
     pub(crate) fn close_at_rest(&self, line: &impl Line, sent: u64) -> Option<Result<()>> {
-        if !line.is_idle() {
+        if !line.is_idle() || !self.polite {
             None
         } else if self.peer.taken >= sent {
             Some(Ok(()))
@@ -223,14 +269,12 @@ impl Talk {
     /// The error of a close.
     #[cold]
     pub(crate) fn not_taken(&self, line: &impl Line, kind: ErrorKind, sent: u64) -> Error {
-        Error::new(
-            kind,
-            format!(
-                "close the connection to {}: it took {} of {sent} messages",
-                line.peer(),
-                self.peer.taken
-            ),
-        )
+        let took = match self.polite {
+            true => format!("it took {} of {sent} messages", self.peer.taken),
+            false => format!("it is not known to have read all of {sent} messages"),
+        };
+        let text = format!("close the connection to {}: {took}", line.peer());
+        Error::new(kind, text)
     }
 
     /// Looks for the other side's last words behind messages that wait.

@@ -38,6 +38,10 @@ impl Transport for Local {
         read_half.try_read(buf)
     }
 
+    fn end(write_half: &mut Self::WriteHalf) -> bool {
+        write_half.end()
+    }
+
     fn make_room(write_half: &mut Self::WriteHalf) {
         write_half.make_room();
     }

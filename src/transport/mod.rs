@@ -21,7 +21,8 @@ pub use self::memory::Memory;
 
 /// An ordered, reliable stream of bytes in both directions.
 ///
-/// It needs no half-close (named pipes have none): the end of the messages is a message of ours. It should not
+/// It needs no half-close (named pipes have none): the end of the messages is a message of ours, except
+/// [to Node.js](Self::end). It should not
 /// report a write as done before the bytes are out of this process's hands; if it buffers, `poll_flush` must pass the
 /// bytes on, and is called after every write.
 ///
@@ -93,6 +94,26 @@ pub trait Transport: Send + 'static {
             Poll::Ready(result) => result.map(|()| buf.filled().len()),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
+    }
+
+    /// Ends the outgoing direction: the other side reads the end of the stream behind all that was written, and this side
+    /// can still read. `false` if the transport cannot do that.
+    ///
+    /// Only needed to talk to Node.js, for which the end of the stream is the goodbye. Where it cannot be done both
+    /// directions are closed instead, after what has arrived was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::transport::{Memory, Transport};
+    ///
+    /// let (left, _right) = Memory::pair();
+    /// let (_read_half, mut write_half) = left.into_split();
+    /// assert!(!Memory::end(&mut write_half));
+    /// ```
+    fn end(write_half: &mut Self::WriteHalf) -> bool {
+        let _ = write_half;
+        false
     }
 
     /// Makes more room for bytes that wait, if that can be done.

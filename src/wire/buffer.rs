@@ -59,8 +59,8 @@ impl Buffer {
         &mut self.bytes[self.end..]
     }
 
-    /// Takes note of a read.
-    pub(super) fn filled(&mut self, n: usize) {
+    /// Takes note of a read, and gives what has arrived.
+    pub(super) fn filled(&mut self, n: usize) -> &mut [u8] {
         let room = self.bytes.len() - self.end;
         assert!(
             n <= room,
@@ -68,6 +68,12 @@ impl Buffer {
         );
         self.end += n;
         self.was_full = n == room;
+        &mut self.bytes[self.end - n..self.end]
+    }
+
+    /// Drops the last `n` unread bytes.
+    pub(super) fn drop_last(&mut self, n: usize) {
+        self.end -= n;
     }
 
     /// Adds bytes read elsewhere and leaves `bytes` empty.

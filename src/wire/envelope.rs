@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::format::Codec;
 use super::frame::Frame;
 use super::limits::Limits;
 use super::msgpack;
@@ -49,10 +50,7 @@ impl<'a> Envelope<'a> {
     /// Explains a frame; `None` if it may be ignored.
     pub(super) fn open(frame: Frame<'a>, limits: Limits) -> Result<Option<Self>> {
         Ok(Some(match frame.kind {
-            MESSAGE => Self::Message(Body {
-                bytes: frame.body,
-                limits,
-            }),
+            MESSAGE => Self::Message(Body::new(frame.body, limits)),
             GOODBYE => Self::Goodbye {
                 taken: count(frame.body)?,
             },
@@ -68,7 +66,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The bytes of one message: MessagePack, not decoded yet.
+/// The bytes of one message, not decoded yet: MessagePack, or what Node.js writes if it comes from there.
 ///
 /// # Examples
 ///
@@ -84,10 +82,11 @@ impl<'a> Envelope<'a> {
 pub struct Body<'a> {
     bytes: &'a [u8],
     limits: Limits,
+    codec: Codec,
 }
 
 impl<'a> Body<'a> {
-    /// Takes bytes from anywhere as a message. Nothing is checked before [`decode`](Self::decode).
+    /// Takes bytes from anywhere as a message in MessagePack. Nothing is checked before [`decode`](Self::decode).
     ///
     /// # Examples
     ///
@@ -98,7 +97,15 @@ impl<'a> Body<'a> {
     /// # Ok::<(), offspring::Error>(())
     /// ```
     pub const fn new(bytes: &'a [u8], limits: Limits) -> Self {
-        Self { bytes, limits }
+        Self::written(bytes, limits, Codec::MessagePack)
+    }
+
+    pub(super) const fn written(bytes: &'a [u8], limits: Limits, codec: Codec) -> Self {
+        Self {
+            bytes,
+            limits,
+            codec,
+        }
     }
 
     /// The bytes as they came.
@@ -121,7 +128,7 @@ impl<'a> Body<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] if the bytes are not exactly one MessagePack value, [`ErrorKind::TooDeep`] and
+    /// [`ErrorKind::Malformed`] if the bytes are not exactly one value, [`ErrorKind::TooDeep`] and
     /// [`ErrorKind::TooManyItems`] if it is over a limit, [`ErrorKind::Decode`] if it is not a `T`. The connection
     /// is still good after any of them.
     ///
@@ -137,7 +144,11 @@ impl<'a> Body<'a> {
     /// # Ok::<(), offspring::Error>(())
     /// ```
     pub fn decode<T: Deserialize<'a>>(&self) -> Result<T> {
-        msgpack::decode(self.bytes, self.limits)
+        match self.codec {
+            Codec::MessagePack => msgpack::decode(self.bytes, self.limits),
+            #[cfg(feature = "node")]
+            Codec::Node(serialization) => serialization.decode(self.bytes, self.limits),
+        }
     }
 }
 

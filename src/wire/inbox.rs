@@ -3,9 +3,12 @@
 use super::agreement::Agreement;
 use super::buffer::Buffer;
 use super::envelope::Envelope;
+use super::format::Format;
 use super::frame::{Frame, Parsed};
 use super::hello::Hello;
 use super::limits::Limits;
+#[cfg(feature = "node")]
+use super::node;
 use super::order::Order;
 use crate::{Error, ErrorKind, Result};
 
@@ -36,7 +39,7 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub struct Inbox {
     buffer: Buffer,
-    limits: Limits,
+    grammar: Grammar,
     ours: Hello,
     peer: Option<Hello>,
     agreement: Option<Agreement>,
@@ -62,9 +65,14 @@ impl Inbox {
     /// assert_eq!(inbox.buffered(), 0);
     /// ```
     pub fn new(limits: Limits, ours: Hello) -> Self {
+        Self::with_format(limits, ours, Format::Offspring)
+    }
+
+    pub(crate) fn with_format(limits: Limits, ours: Hello, format: Format) -> Self {
+        let limits = limits.with_max_message(ours.max_message() as usize);
         Self {
             buffer: Buffer::default(),
-            limits: limits.with_max_message(ours.max_message() as usize),
+            grammar: Grammar::new(format, limits),
             ours,
             peer: None,
             agreement: None,
@@ -112,7 +120,9 @@ impl Inbox {
     /// assert_eq!(inbox.buffered(), 1);
     /// ```
     pub fn filled(&mut self, n: usize) {
-        self.buffer.filled(n);
+        let arrived = self.buffer.filled(n);
+        let kept = self.grammar.strip(arrived);
+        self.buffer.drop_last(n - kept);
     }
 
     /// Adds bytes that were read elsewhere, and leaves `bytes` empty. Swaps buffers if nothing waits here.
@@ -128,6 +138,8 @@ impl Inbox {
     /// assert_eq!((inbox.buffered(), bytes.len()), (4, 0));
     /// ```
     pub fn absorb(&mut self, bytes: &mut Vec<u8>) {
+        let kept = self.grammar.strip(bytes);
+        bytes.truncate(kept);
         self.buffer.absorb(bytes);
     }
 
@@ -158,8 +170,9 @@ impl Inbox {
         }
         let (unread, taken) = self.buffer.reader();
         let mut len = 0;
-        let envelope = walk(unread, &mut len, &mut self.order, self.limits)?;
+        let envelope = self.grammar.walk(unread, &mut len, &mut self.order)?;
         *taken += len;
+        self.grammar.taken(len);
         if self.seen < len {
             (self.seen, self.order_seen) = (len, self.order);
         } else if matches!(envelope, Some(Envelope::Message(_))) {
@@ -204,7 +217,8 @@ impl Inbox {
         }
         let unread = self.buffer.unread();
         loop {
-            let envelope = walk(unread, &mut self.seen, &mut self.order_seen, self.limits)?;
+            let (seen, order) = (&mut self.seen, &mut self.order_seen);
+            let envelope = self.grammar.walk(unread, seen, order)?;
             if !matches!(envelope, Some(Envelope::Message(_))) {
                 return Ok(envelope);
             }
@@ -258,7 +272,7 @@ impl Inbox {
     /// ```
     pub fn end(&self) -> Result<()> {
         let mut unread = self.buffer.unread();
-        if self.peer.is_none() {
+        if self.awaits_hello() {
             match Hello::parse(unread)? {
                 Parsed::Complete { len, value } => {
                     self.ours.agree(&value)?;
@@ -272,13 +286,9 @@ impl Inbox {
                 Parsed::Incomplete { need } => return Err(cut_off("hello", unread, need)),
             }
         }
-        let (mut at, mut order) = (0, self.order);
-        while walk(unread, &mut at, &mut order, self.limits)?.is_some() {}
-        let rest = &unread[at..];
-        match Frame::parse(rest, self.limits.max_message() as u64)? {
-            Parsed::Incomplete { need } if !rest.is_empty() => Err(cut_off("frame", rest, need)),
-            _ => Ok(()),
-        }
+        let (mut at, mut order, mut grammar) = (0, self.order, self.grammar);
+        while grammar.walk(unread, &mut at, &mut order)?.is_some() {}
+        grammar.end(&unread[at..])
     }
 
     /// Whether [`next`](Self::next) gets further without more bytes. Cheap: it looks at one length.
@@ -354,7 +364,7 @@ impl Inbox {
 
     /// Checks the peer's hello as soon as it is there, and tells whether frames can be read.
     pub(crate) fn open(&mut self) -> Result<bool> {
-        if self.agreement.is_none() {
+        if self.awaits_hello() {
             let (unread, taken) = self.buffer.reader();
             let Parsed::Complete { len, value } = Hello::parse(unread)? else {
                 return Ok(false);
@@ -366,15 +376,93 @@ impl Inbox {
         Ok(true)
     }
 
+    fn awaits_hello(&self) -> bool {
+        self.peer.is_none() && self.grammar.is_polite()
+    }
+
     /// How many unread bytes there must be until `next` gets further; 0 if it does so now.
     fn need(&self) -> usize {
         let unread = self.buffer.unread();
-        let need = if self.peer.is_none() {
-            Hello::parse(unread).map(|parsed| parsed.need())
-        } else {
-            Frame::parse(unread, self.limits.max_message() as u64).map(|parsed| parsed.need())
-        };
-        need.unwrap_or(0)
+        if self.awaits_hello() {
+            return Hello::parse(unread).map_or(0, |parsed| parsed.need());
+        }
+        self.grammar.need(unread)
+    }
+}
+
+/// How messages are found in what has arrived.
+#[derive(Clone, Copy, Debug)]
+enum Grammar {
+    Frames(Limits),
+    #[cfg(feature = "node")]
+    Node(node::Reader),
+}
+
+impl Grammar {
+    fn new(format: Format, limits: Limits) -> Self {
+        match format {
+            Format::Offspring => Self::Frames(limits),
+            #[cfg(feature = "node")]
+            Format::Node(format) => Self::Node(node::Reader::new(format, limits)),
+        }
+    }
+
+    fn is_polite(&self) -> bool {
+        matches!(self, Self::Frames(_))
+    }
+
+    /// Moves what belongs to the messages to the front of what has just arrived, and tells how much that is.
+    fn strip(&mut self, arrived: &mut [u8]) -> usize {
+        match self {
+            Self::Frames(_) => arrived.len(),
+            #[cfg(feature = "node")]
+            Self::Node(reader) => reader.strip(arrived),
+        }
+    }
+
+    /// Finds the next envelope from `at` on, and moves `at` behind it.
+    fn walk<'a>(
+        &mut self,
+        unread: &'a [u8],
+        at: &mut usize,
+        order: &mut Order,
+    ) -> Result<Option<Envelope<'a>>> {
+        match self {
+            Self::Frames(limits) => walk(unread, at, order, *limits),
+            #[cfg(feature = "node")]
+            Self::Node(reader) => reader.walk(unread, at),
+        }
+    }
+
+    /// Notes that the first `count` unread bytes were taken.
+    fn taken(&mut self, count: usize) {
+        match self {
+            Self::Frames(_) => _ = count,
+            #[cfg(feature = "node")]
+            Self::Node(reader) => reader.taken(count),
+        }
+    }
+
+    fn need(&self, unread: &[u8]) -> usize {
+        match self {
+            Self::Frames(limits) => {
+                let parsed = Frame::parse(unread, limits.max_message() as u64);
+                parsed.map_or(0, |parsed| parsed.need())
+            }
+            #[cfg(feature = "node")]
+            Self::Node(reader) => reader.need(unread),
+        }
+    }
+
+    /// What the end of the stream means when only `rest` is left.
+    fn end(&self, rest: &[u8]) -> Result<()> {
+        let need = self.need(rest);
+        match self {
+            Self::Frames(_) if rest.is_empty() || need == 0 => Ok(()),
+            Self::Frames(_) => Err(cut_off("frame", rest, need)),
+            #[cfg(feature = "node")]
+            Self::Node(reader) => reader.end(rest),
+        }
     }
 }
 

@@ -164,6 +164,7 @@ mod buffer;
 mod capped;
 mod control;
 mod envelope;
+pub(crate) mod format;
 mod frame;
 mod hello;
 mod inbox;

@@ -5,8 +5,11 @@ use std::mem;
 use serde::Serialize;
 
 use super::buffer::Sizes;
+use super::format::Format;
 use super::hello::Hello;
 use super::limits::{Encoding, Limits};
+#[cfg(feature = "node")]
+use super::node;
 use super::{envelope, frame, msgpack};
 use crate::{Error, ErrorKind, Result};
 
@@ -36,6 +39,7 @@ pub struct Outbox {
     limits: Limits,
     max_message: usize,
     encoding: Encoding,
+    format: Format,
     /// Bytes that have been taken.
     taken: u64,
     messages: u64,
@@ -54,11 +58,16 @@ impl Outbox {
     /// assert!(Outbox::new(Limits::new(), Encoding::default()).is_empty());
     /// ```
     pub fn new(limits: Limits, encoding: Encoding) -> Self {
+        Self::with_format(limits, encoding, Format::Offspring)
+    }
+
+    pub(crate) fn with_format(limits: Limits, encoding: Encoding, format: Format) -> Self {
         Self {
             bytes: Vec::new(),
             limits,
             max_message: limits.max_message(),
             encoding,
+            format,
             taken: 0,
             messages: 0,
             closed: false,
@@ -114,9 +123,23 @@ impl Outbox {
                 "send a message: this side has said goodbye",
             ));
         }
-        let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
-        msgpack::encode(message, self.encoding, self.limits, draft.bytes)?;
-        draft.finish();
+        match self.format {
+            Format::Offspring => {
+                let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
+                msgpack::encode(message, self.encoding, self.limits, draft.bytes)?;
+                draft.finish();
+            }
+            #[cfg(feature = "node")]
+            Format::Node(format) => {
+                let draft = Draft::of(&mut self.bytes, |bytes| node::begin(bytes, format));
+                let body = draft.bytes.len();
+                let (serialization, limits) = (format.serialization, self.limits);
+                serialization.encode(message, limits, draft.bytes)?;
+                let name = std::any::type_name::<M>();
+                node::check(serialization, &draft.bytes[body..], limits, name)?;
+                draft.finish_with(|bytes, start| node::finish(bytes, start, format));
+            }
+        }
         self.messages += 1;
         Ok(())
     }
@@ -146,7 +169,9 @@ impl Outbox {
                 "say goodbye: this side has already done so",
             ));
         }
-        self.push_count(envelope::GOODBYE, taken);
+        if self.format.is_polite() {
+            self.push_count(envelope::GOODBYE, taken);
+        }
         Ok(())
     }
 
@@ -162,7 +187,9 @@ impl Outbox {
     /// assert_eq!(outbox.len(), 13);
     /// ```
     pub fn push_taken(&mut self, count: u64) {
-        self.push_count(envelope::TAKEN, count);
+        if self.format.is_polite() {
+            self.push_count(envelope::TAKEN, count);
+        }
     }
 
     /// Sets the size of the largest message that the peer receives, once its hello is there.
@@ -314,8 +341,12 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn begin(bytes: &'a mut Vec<u8>, kind: u8) -> Self {
+        Self::of(bytes, |bytes| frame::begin(bytes, kind))
+    }
+
+    fn of(bytes: &'a mut Vec<u8>, begin: impl FnOnce(&mut Vec<u8>)) -> Self {
         let start = bytes.len();
-        frame::begin(bytes, kind);
+        begin(bytes);
         Self {
             bytes,
             start,
@@ -323,8 +354,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn finish(mut self) {
-        frame::finish(self.bytes, self.start);
+    fn finish(self) {
+        self.finish_with(|bytes, start| frame::finish(bytes, start));
+    }
+
+    fn finish_with(mut self, finish: impl FnOnce(&mut Vec<u8>, usize)) {
+        finish(self.bytes, self.start);
         self.finished = true;
     }
 }

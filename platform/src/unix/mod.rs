@@ -14,6 +14,10 @@ cfg_if::cfg_if! {
         mod error;
         mod exit;
         mod listener;
+        #[cfg(feature = "node")]
+        pub(crate) mod node;
+        #[cfg(feature = "node")]
+        mod numbered;
         mod orphan;
         mod ownership;
         mod peer;

@@ -89,8 +89,19 @@ fn is_closed(channel: &OwnedFd) -> bool {
 /// Whether the parent's idea of its id is ours too: in another pid namespace the number means another process.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_same_namespace(parent: Pid, channel: &OwnedFd) -> bool {
-    // The parent opened both ends, so the socket tells its id, translated for us. 0 would be "not in your
-    // namespace"; rustix's type cannot hold that, so this goes through libc.
+    opener(channel) == Some(parent.as_raw_nonzero().get().unsigned_abs())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_same_namespace(_: Pid, _: &OwnedFd) -> bool {
+    true
+}
+
+/// The process that opened both ends of the channel, if the system tells.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn opener(channel: &OwnedFd) -> Option<u32> {
+    // The socket tells the id translated for us. 0 would be "not in your namespace"; rustix's type cannot hold that, so
+    // this goes through libc.
     let mut peer = libc::ucred {
         pid: 0,
         uid: 0,
@@ -107,10 +118,10 @@ fn is_same_namespace(parent: Pid, channel: &OwnedFd) -> bool {
             &raw mut size,
         )
     };
-    answer == 0 && peer.pid == parent.as_raw_nonzero().get()
+    (answer == 0 && peer.pid > 0).then_some(peer.pid.unsigned_abs())
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn is_same_namespace(_: Pid, _: &OwnedFd) -> bool {
-    true
+#[cfg(all(feature = "node", not(any(target_os = "linux", target_os = "android"))))]
+pub(super) fn opener(_: &OwnedFd) -> Option<u32> {
+    None
 }

@@ -120,7 +120,7 @@ fn wait_readable(channel: impl AsFd, deadline: Instant) -> Result<(), AttachErro
     }
 }
 
-fn dev_null() -> io::Result<OwnedFd> {
+pub(super) fn dev_null() -> io::Result<OwnedFd> {
     Ok(retry(|| {
         open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
     })?)

@@ -50,6 +50,8 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
         token,
         inode: inode(&theirs)?,
     };
+    #[cfg(feature = "node")]
+    crate::node::hide(command);
     command
         .env(CHANNEL_VARIABLE, note.to_string())
         .stdin(Stdio::from(theirs));
@@ -60,19 +62,28 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
     // `Command` keeps what it was given: its copy of the child's end would keep the channel from ever ending, and
     // the note must not go to whatever it starts next.
     command.stdin(Stdio::null()).env_remove(CHANNEL_VARIABLE);
-    let mut child = child?;
+    let mut spawned = started(child?, channel, options.kill_tree)?;
+    spawned.stdin = writer;
+    Ok(spawned)
+}
 
+/// Takes charge of a child that std has started.
+pub(super) fn started(
+    mut child: std::process::Child,
+    mut channel: Stream,
+    kill_tree: bool,
+) -> io::Result<Spawned> {
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
         .ok_or(Errno::SRCH)?;
-    let process = Process::new(pid, options.kill_tree)?;
+    let process = Process::new(pid, kill_tree)?;
     channel.read_by(process.exit());
     // std's handle neither reaps nor kills when it is dropped here; `Process` is in charge.
     Ok(Spawned {
         process: crate::Process(process),
         channel: crate::Stream(channel),
-        stdin: writer,
+        stdin: child.stdin.take(),
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
     })
@@ -82,7 +93,7 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
 ///
 /// std may open the child's standard output there, and then puts the channel into the slot first: the child would
 /// write its output into the channel.
-fn occupy_stdin() -> io::Result<Option<OwnedFd>> {
+pub(super) fn occupy_stdin() -> io::Result<Option<OwnedFd>> {
     match fcntl_getfd(io::stdin()) {
         Err(Errno::BADF) => {
             let null = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
-use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
@@ -245,6 +245,12 @@ impl WriteHalf {
                 }
             }
         }
+    }
+
+    pub(crate) fn end(&mut self) -> bool {
+        // It fails if the peer is gone, and then there is nothing left to end.
+        let _ = shutdown(&self.fd, Shutdown::Write);
+        true
     }
 
     /// There is no room: only the end of the one who could make some is to be told.

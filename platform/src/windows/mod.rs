@@ -26,6 +26,8 @@ cfg_if::cfg_if! {
         mod exit;
         mod job;
         mod listener;
+        #[cfg(feature = "node")]
+        pub(crate) mod node;
         mod orphan;
         mod overlapped;
         mod owner;

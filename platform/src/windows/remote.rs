@@ -58,6 +58,17 @@ pub(super) fn take(word: u64) -> io::Result<Option<OwnedHandle>> {
     Ok(Some(unsafe { OwnedHandle::from_raw_handle(value) }))
 }
 
+/// A handle on a process that began before this one, good for waiting until it ends; `None` if the id is that of another
+/// process by now.
+#[cfg(feature = "node")]
+pub(super) fn older(pid: u32) -> io::Result<Option<OwnedHandle>> {
+    // SAFETY: takes no pointers.
+    let process = unsafe { OpenProcess(SYNCHRONIZE | PROCESS_QUERY_LIMITED_INFORMATION, 0, pid) };
+    // SAFETY: the call has just made it for us.
+    let process = unsafe { own(process) }?;
+    Ok((began(process.as_handle())? <= began(this())?).then_some(process))
+}
+
 fn take_from_launcher(pid: u32, value: HANDLE) -> io::Result<Option<OwnedHandle>> {
     let access = PROCESS_DUP_HANDLE | PROCESS_QUERY_LIMITED_INFORMATION;
     // SAFETY: takes no pointers.

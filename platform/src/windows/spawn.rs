@@ -23,15 +23,29 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
     let token = Token::random()?;
     let (ours, theirs) = pipe::pair(Direction::Both)?;
     let (real, stdin) = real_stdin(options.stdin)?;
-    let job = options.kill_tree.then(Job::new).transpose()?;
-
     let note = Note {
         parent_pid: std::process::id(),
         token,
         inode: pipe::identity(theirs.as_raw_handle())
             .ok_or_else(|| io::Error::other("the system does not tell the name of a pipe"))?,
     };
+    #[cfg(feature = "node")]
+    crate::node::hide(command);
     command.env(CHANNEL_VARIABLE, note.to_string());
+    let started = start(command, theirs, options.kill_tree);
+    command.env_remove(CHANNEL_VARIABLE);
+    let (child, job) = started?;
+    child.hand_over(&ours, real, options.orphan_grace, token)?;
+    child.spawned(ours, stdin, job)
+}
+
+/// Starts `command` with `theirs` in its stdin slot, held until [`Unfinished::spawned`] if it is to be in a job.
+pub(super) fn start(
+    command: &mut Command,
+    theirs: OwnedHandle,
+    kill_tree: bool,
+) -> io::Result<(Unfinished, Option<Job>)> {
+    let job = kill_tree.then(Job::new).transpose()?;
     command.stdin(Stdio::from(theirs));
     if job.is_some() {
         // The flags that the user has set cannot be asked for. The documentation of `kill_tree` says so.
@@ -40,26 +54,10 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
     let started = command.spawn();
     // The command can be used again, and holds nothing of this spawn: its end of the channel is the child's alone.
     command.stdin(Stdio::inherit());
-    command.env_remove(CHANNEL_VARIABLE);
     if job.is_some() {
         command.creation_flags(0);
     }
-
-    let child = Unfinished(Some(started?));
-    child.hand_over(&ours, real, options.orphan_grace, token)?;
-    if let Some(job) = &job {
-        job.start(child.get().as_handle(), child.get().id())?;
-    }
-    let mut channel = Stream::of_pipe(ours)?;
-    channel.read_by(Exit::of(child.get())?);
-    let mut child = child.finish();
-    Ok(Spawned {
-        channel: crate::Stream(channel),
-        stdin,
-        stdout: child.stdout.take(),
-        stderr: child.stderr.take(),
-        process: crate::Process(Process::new(child, job)),
-    })
+    Ok((Unfinished(Some(started?)), job))
 }
 
 /// What the child is to have as its standard input, and what of it stays here.
@@ -76,9 +74,31 @@ fn real_stdin(stdin: Stdin) -> io::Result<(Option<OwnedHandle>, Option<ChildStdi
 }
 
 /// A child that is ended again if something goes wrong before `spawn` has returned it.
-struct Unfinished(Option<Child>);
+pub(super) struct Unfinished(Option<Child>);
 
 impl Unfinished {
+    /// Lets it run if it was held, and takes charge of it.
+    pub(super) fn spawned(
+        self,
+        ours: OwnedHandle,
+        stdin: Option<ChildStdin>,
+        job: Option<Job>,
+    ) -> io::Result<Spawned> {
+        if let Some(job) = &job {
+            job.start(self.get().as_handle(), self.get().id())?;
+        }
+        let mut channel = Stream::of_pipe(ours)?;
+        channel.read_by(Exit::of(self.get())?);
+        let mut child = self.finish();
+        Ok(Spawned {
+            channel: crate::Stream(channel),
+            stdin,
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+            process: crate::Process(Process::new(child, job)),
+        })
+    }
+
     fn get(&self) -> &Child {
         self.0
             .as_ref()

@@ -275,6 +275,11 @@ impl WriteHalf {
         }
     }
 
+    /// There is no such thing on pipes.
+    pub(crate) fn end(&mut self) -> bool {
+        false
+    }
+
     /// The size of a pipe was settled when it was made.
     pub(crate) fn make_room(&mut self) {}
 

@@ -16,8 +16,8 @@ impl<M, T: Transport> Receiver<M, T> {
                 return self.link.push_out();
             }
             match self.poll_fill(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) | Poll::Pending => return,
+                Poll::Ready(Ok(())) if !self.talk.has_left() => {}
+                Poll::Ready(_) | Poll::Pending => return,
             }
         }
     }

@@ -1,10 +1,17 @@
 //! Node.js: the two serialisations of its channel between parent and child, byte by byte.
 
+mod channel;
+mod control;
+mod frame;
 mod json;
+mod libuv;
 mod v8;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::channel::Format;
+pub(super) use self::control::check;
+pub(super) use self::frame::{Reader, begin, finish};
 use super::Limits;
 use crate::Result;
 

@@ -1,0 +1,157 @@
+//! The channel of Node.js: how a Node child gets one from us, and how we get ours from a Node parent.
+//!
+//! Node knows no note and no preface. A variable names the descriptor, and that is all:
+//!
+//! ```text
+//! parent                                              child
+//! make the channel, start the child with its end
+//! NODE_CHANNEL_FD=<descriptor>        ->              is a socket or pipe of an inheriting kind there?
+//! NODE_CHANNEL_SERIALIZATION_MODE=<mode>              from here on it is ours: remove the variables
+//!                                                     out of the sight of children
+//! ```
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::process::Command;
+
+use crate::handoff::{AttachError, need_runtime, once, remove_variables};
+use crate::process::{Options, Spawned};
+use crate::{Stream, sys};
+
+/// The variable in which a Node parent tells its child the number of the channel's descriptor.
+pub const NODE_CHANNEL_VARIABLE: &str = "NODE_CHANNEL_FD";
+
+/// The variable in which a Node parent tells its child how messages are written.
+pub const NODE_MODE_VARIABLE: &str = "NODE_CHANNEL_SERIALIZATION_MODE";
+
+/// The variable that makes a Node program a worker of a cluster.
+const NODE_CLUSTER_VARIABLE: &str = "NODE_UNIQUE_ID";
+
+/// Whether the bytes of the channel are wrapped in frames of libuv on this system.
+pub const NODE_CHANNEL_IS_FRAMED: bool = sys::node::FRAMED;
+
+/// Prepares one [`Command`] for Node children.
+///
+/// On Unix this adds a hook that runs between `fork` and `exec`, for std knows no other way to hand down a descriptor.
+/// The hook stays with the command for good and does nothing but in [`spawn`](Self::spawn), so a command is prepared
+/// once and spawned many times.
+#[derive(Debug)]
+pub struct NodeLauncher(sys::node::Launcher);
+
+impl NodeLauncher {
+    /// Prepares `command`.
+    pub fn new(command: &mut Command) -> Self {
+        Self(sys::node::Launcher::new(command))
+    }
+
+    /// Starts `command`, which must be the one that was prepared, with a channel as Node expects it.
+    ///
+    /// `mode` is how the child is to write messages. [`Options::orphan_grace`] has no effect: Node would have to know
+    /// of it. On Unix the cost grows with the memory of this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](crate::spawn).
+    pub fn spawn(
+        &self,
+        command: &mut Command,
+        mode: &str,
+        options: Options,
+    ) -> io::Result<Spawned> {
+        command
+            .env(NODE_MODE_VARIABLE, mode)
+            .env_remove(NODE_CLUSTER_VARIABLE);
+        let spawned = self.0.spawn(command, options);
+        hide(command);
+        spawned
+    }
+}
+
+/// Keeps a channel of this process, which it has not taken yet, from being announced to a child.
+pub(crate) fn hide(command: &mut Command) {
+    command
+        .env_remove(NODE_CHANNEL_VARIABLE)
+        .env_remove(NODE_MODE_VARIABLE);
+}
+
+/// The child's end of a channel that a Node parent made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NodeAttached {
+    /// The channel to the parent.
+    pub channel: Stream,
+    /// The parent's process id.
+    pub parent_pid: u32,
+    /// How the parent writes messages, if it said so.
+    pub mode: Option<OsString>,
+}
+
+/// Takes the channel that a Node parent has left for this process, once.
+///
+/// The rules are those of [`attach`](crate::attach), which comes first where both have left one.
+///
+/// # Errors
+///
+/// [`AttachError::NotAChild`] if the variable is missing, is no number, or names something that a Node parent cannot
+/// have left there: nothing was touched then.
+pub fn attach_node() -> Result<NodeAttached, AttachError> {
+    once(|attached| {
+        let number = std::env::var_os(NODE_CHANNEL_VARIABLE);
+        let slot = number
+            .as_deref()
+            .and_then(descriptor)
+            .and_then(sys::node::Slot::find)
+            .ok_or(AttachError::NotAChild)?;
+        need_runtime()?;
+        *attached = true;
+        let mode = std::env::var_os(NODE_MODE_VARIABLE);
+        forget();
+        let (channel, parent_pid) = slot.take()?;
+        Ok(NodeAttached {
+            channel: Stream(channel),
+            parent_pid,
+            mode,
+        })
+    })
+}
+
+/// Removes what a Node parent said, so that no program that this one starts takes it for its own.
+pub(crate) fn forget() {
+    remove_variables(&[
+        NODE_CHANNEL_VARIABLE,
+        NODE_MODE_VARIABLE,
+        NODE_CLUSTER_VARIABLE,
+    ]);
+}
+
+/// The descriptor that the variable names: a number in decimal and nothing else.
+fn descriptor(text: &OsStr) -> Option<u16> {
+    let text = text.to_str()?;
+    // `parse` would take a leading plus sign.
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_is_a_number_and_nothing_else() {
+        for (text, number) in [
+            ("3", Some(3)),
+            ("0", Some(0)),
+            ("65535", Some(65535)),
+            ("65536", None),
+            ("", None),
+            ("+3", None),
+            ("-1", None),
+            (" 3", None),
+            ("3x", None),
+            ("abc", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(descriptor(OsStr::new(text)), number, "{text:?}");
+        }
+    }
+}

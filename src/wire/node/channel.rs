@@ -1,0 +1,92 @@
+//! [`Format`]: how a stream to or from Node is written.
+
+use super::Serialization;
+use crate::wire::format::Format as AnyFormat;
+use crate::wire::{Encoding, Hello, Inbox, Limits, Outbox};
+
+/// How a stream to or from Node is written.
+///
+/// Needed only to speak to Node over an I/O of one's own; [`Command::node`](crate::Command::node) and
+/// [`Parent::attach`](crate::Parent::attach) find out by themselves.
+///
+/// # Examples
+///
+/// ```
+/// use offspring::node::{Format, Serialization};
+/// use offspring::wire::{Envelope, Inbox, Limits, Outbox};
+///
+/// let format = Format::new(Serialization::Json);
+/// let mut outbox = Outbox::to_node(Limits::new(), format);
+/// outbox.push("hi")?;
+/// let mut bytes = Vec::new();
+/// outbox.take(&mut bytes);
+/// assert_eq!(bytes, b"\"hi\"\n");
+///
+/// let mut inbox = Inbox::from_node(Limits::new(), format);
+/// inbox.absorb(&mut bytes);
+/// assert!(matches!(inbox.next()?, Some(Envelope::Message(body)) if body.decode::<String>()? == "hi"));
+/// # Ok::<(), offspring::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Format {
+    pub(in crate::wire) serialization: Serialization,
+    pub(in crate::wire) framed: bool,
+}
+
+impl Format {
+    /// A stream on which messages follow each other as they are, as on Unix.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, Serialization};
+    /// let format = Format::new(Serialization::Advanced);
+    /// # let _ = format;
+    /// ```
+    pub const fn new(serialization: Serialization) -> Self {
+        Self {
+            serialization,
+            framed: false,
+        }
+    }
+
+    /// Cuts the stream into the pieces of libuv, as on Windows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, Serialization};
+    /// let format = Format::new(Serialization::Json).framed(cfg!(windows));
+    /// # let _ = format;
+    /// ```
+    pub const fn framed(mut self, framed: bool) -> Self {
+        self.framed = framed;
+        self
+    }
+}
+
+impl Outbox {
+    /// Creates an empty one whose messages Node reads. Nothing is said before and after them: a goodbye only keeps further
+    /// messages from being added, and then the stream has to be closed.
+    ///
+    /// # Examples
+    ///
+    /// See [`Format`].
+    pub fn to_node(limits: Limits, format: Format) -> Self {
+        Self::with_format(limits, Encoding::default(), AnyFormat::Node(format))
+    }
+}
+
+impl Inbox {
+    /// Creates an empty one for what Node writes. It gives messages only: a goodbye is the end of the stream, if
+    /// [`end`](Self::end) finds nothing wrong with it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Format`].
+    pub fn from_node(limits: Limits, format: Format) -> Self {
+        let hello = Hello::new().with_max_message(limits.max_message() as u64);
+        Self::with_format(limits, hello, AnyFormat::Node(format))
+    }
+}

@@ -1,0 +1,228 @@
+//! The pieces into which libuv cuts the stream on Windows.
+
+use crate::{Error, ErrorKind, Result};
+
+/// Appends the head of a piece, whose bytes are written next.
+pub(super) fn begin(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0; HEAD]);
+}
+
+/// Fills in the head at `start`, now that all bytes of the piece are there.
+pub(super) fn finish(out: &mut [u8], start: usize) {
+    let length = u32::try_from(out.len() - start - HEAD)
+        .expect("a message is within the limit, which is well below 4 GiB");
+    out[start..start + 4].copy_from_slice(&DATA.to_le_bytes());
+    out[start + 8..start + 12].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Takes the heads out of what arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pieces {
+    /// What has arrived of the head.
+    head: [u8; HEAD],
+    filled: usize,
+    /// How much is still to come of the transfer of a socket, and of the bytes behind it.
+    transfer: u32,
+    data: u32,
+    broken: bool,
+}
+
+impl Pieces {
+    pub(crate) fn new() -> Self {
+        Self {
+            head: [0; HEAD],
+            filled: 0,
+            transfer: 0,
+            data: 0,
+            broken: false,
+        }
+    }
+
+    /// Moves the bytes of the stream to the front of what has just arrived, and tells how many there are.
+    ///
+    /// Nothing behind a head that breaks the rules is taken for the stream.
+    pub(crate) fn strip(&mut self, bytes: &mut [u8]) -> usize {
+        let (mut from, mut kept) = (0, 0);
+        while from < bytes.len() && !self.broken {
+            let left = bytes.len() - from;
+            if self.transfer > 0 {
+                let skipped = left.min(self.transfer as usize);
+                self.transfer -= skipped as u32;
+                from += skipped;
+            } else if self.data > 0 {
+                let count = left.min(self.data as usize);
+                bytes.copy_within(from..from + count, kept);
+                self.data -= count as u32;
+                from += count;
+                kept += count;
+            } else {
+                let count = left.min(HEAD - self.filled);
+                self.head[self.filled..][..count].copy_from_slice(&bytes[from..from + count]);
+                self.filled += count;
+                from += count;
+                if self.filled == HEAD {
+                    self.filled = 0;
+                    self.begin();
+                }
+            }
+        }
+        kept
+    }
+
+    fn begin(&mut self) {
+        let word = |at: usize| -> u32 {
+            let bytes = &self.head[at..at + 4];
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u32::from(*byte))
+        };
+        let (flags, length, reserved) = (word(0), word(8), word(12));
+        let socket = flags & SOCKET != 0;
+        self.broken = flags & !(DATA | SOCKET | CONNECTION) != 0
+            || (flags & CONNECTION != 0 && !socket)
+            || (length > 0 && flags & DATA == 0)
+            || reserved != 0;
+        self.transfer = if socket { TRANSFER } else { 0 };
+        self.data = length;
+    }
+
+    /// Whether the stream is at the end of a piece.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.filled == 0 && self.transfer == 0 && self.data == 0
+    }
+
+    /// Fails once a head has broken the rules.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.broken {
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                "read the stream of Node: the head of a piece breaks the rules",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+}
+
+/// Bytes of the stream follow.
+const DATA: u32 = 1;
+/// The transfer of a socket follows.
+const SOCKET: u32 = 2;
+/// That socket is a connection, and does not listen.
+const CONNECTION: u32 = 4;
+
+/// How many bytes a head has.
+pub(super) const HEAD: usize = 16;
+/// How many bytes the transfer of a socket has: a `WSAPROTOCOL_INFOW` and an error.
+const TRANSFER: u32 = 628 + 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A head as libuv writes it.
+    fn head(flags: u8, length: u8) -> [u8; HEAD] {
+        [flags, 0, 0, 0, 0, 0, 0, 0, length, 0, 0, 0, 0, 0, 0, 0]
+    }
+
+    /// What a whole stream leaves, cut at every place.
+    #[track_caller]
+    fn stripped(stream: &[u8]) -> (Vec<u8>, Pieces) {
+        let at_once = pieces(stream, stream.len());
+        for size in 1..stream.len() {
+            let (bytes, end) = pieces(stream, size);
+            assert_eq!(bytes, at_once.0, "in pieces of {size}");
+            assert_eq!(end.is_whole(), at_once.1.is_whole());
+            assert_eq!(end.is_broken(), at_once.1.is_broken());
+        }
+        at_once
+    }
+
+    fn pieces(stream: &[u8], size: usize) -> (Vec<u8>, Pieces) {
+        let (mut found, mut state) = (Vec::new(), Pieces::new());
+        for chunk in stream.chunks(size) {
+            let mut chunk = chunk.to_vec();
+            let kept = state.strip(&mut chunk);
+            found.extend_from_slice(&chunk[..kept]);
+        }
+        (found, state)
+    }
+
+    #[test]
+    fn a_message_is_written_as_one_piece() {
+        let mut out = b"before".to_vec();
+        begin(&mut out);
+        out.extend_from_slice(b"{}\n");
+        finish(&mut out, 6);
+        #[rustfmt::skip]
+        assert_eq!(out[6..], [
+            1, 0, 0, 0, // data follow
+            0, 0, 0, 0, // reserved
+            3, 0, 0, 0, // three bytes
+            0, 0, 0, 0, // reserved
+            b'{', b'}', b'\n',
+        ]);
+    }
+
+    #[test]
+    fn pieces_have_nothing_to_do_with_messages() {
+        let stream = [
+            &head(1, 2)[..],
+            b"\"a",
+            &head(1, 3),
+            b"b\"\n",
+            &head(1, 1),
+            b"1",
+        ]
+        .concat();
+        let (found, state) = stripped(&stream);
+        assert_eq!(found, b"\"ab\"\n1");
+        assert!(state.is_whole());
+        assert!(!stripped(&stream[..stream.len() - 1]).1.is_whole());
+        assert!(!stripped(&stream[..stream.len() - 5]).1.is_whole());
+    }
+
+    #[test]
+    fn a_piece_may_be_empty() {
+        let stream = [&head(0, 0)[..], &head(1, 0), &head(1, 1), b"7"].concat();
+        assert_eq!(stripped(&stream).0, b"7");
+    }
+
+    #[test]
+    fn a_socket_in_front_of_the_bytes_is_passed_over() {
+        let transfer = [0xee; TRANSFER as usize];
+        for flags in [3, 7] {
+            let stream = [&head(flags, 1)[..], &transfer, b"7", &head(1, 1), b"8"].concat();
+            assert_eq!(pieces(&stream, 100).0, b"78");
+        }
+        let stream = [&head(2, 0)[..], &transfer, &head(1, 1), b"7"].concat();
+        assert_eq!(pieces(&stream, 7).0, b"7");
+    }
+
+    #[test]
+    fn a_head_that_breaks_the_rules_is_the_end() {
+        let mut reserved = head(1, 1);
+        reserved[12] = 1;
+        for bad in [
+            head(8, 0),
+            head(4, 0),
+            head(5, 1),
+            head(0, 1),
+            head(2, 1),
+            reserved,
+        ] {
+            let stream = [&head(1, 1)[..], b"7", &bad, b"8", &head(1, 1), b"9"].concat();
+            let (found, state) = stripped(&stream);
+            assert_eq!(found, b"7");
+            assert_eq!(state.check().unwrap_err().kind(), ErrorKind::Protocol);
+        }
+        // Readers ignore the first reserved word.
+        let mut ignored = head(1, 1);
+        ignored[4] = 9;
+        assert_eq!(stripped(&[&ignored[..], b"7"].concat()).0, b"7");
+    }
+}

@@ -1,0 +1,16 @@
+//! Real Node.js at the other end: as a child of ours, and as our parent.
+//!
+//! Skipped, and loudly, only where no `node` is found. `NODE` names another one.
+
+#![cfg(all(feature = "node", feature = "tokio"))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a helper as in a test it says what is expected"
+)]
+
+mod child_of_node;
+mod ends;
+mod messages;
+mod scripts;
+#[path = "../support/mod.rs"]
+mod support;
