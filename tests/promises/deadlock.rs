@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use offspring::{Child, Parent, Result};
+use offspring::{Parent, Result};
 
 use crate::stage::{Parcel, size, within};
 use crate::support::role;
@@ -46,47 +46,6 @@ async fn both_sides_may_send_everything_before_they_receive() -> Result<()> {
         println!(
             "figure: deadlock: {0} MB each way, sent before anything was received: sent in {sent:.1?}, all there in {1:.1?}",
             count(),
-            begin.elapsed()
-        );
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-#[ignore = "entry point of a child process"]
-async fn child_echoes() -> Result<()> {
-    let mut parent = Parent::<u64, u64>::attach()?;
-    while let Some(number) = parent.recv().await? {
-        parent.send(&number).await?;
-    }
-    parent.close().await
-}
-
-#[tokio::test]
-async fn a_crowd_of_children_is_started_asked_and_reaped() -> Result<()> {
-    within(async {
-        let crowd = size(20, 1_000);
-        let begin = Instant::now();
-        let mut command = role("deadlock::child_echoes");
-        let mut children: Vec<Child<u64, u64>> = Vec::new();
-        for number in 0..crowd {
-            let child = command.spawn()?;
-            child.try_send(&number)?;
-            children.push(child);
-        }
-        for (number, child) in (0..).zip(&mut children) {
-            assert_eq!(child.recv().await?, Some(number));
-        }
-        let asked = begin.elapsed();
-        for child in &children {
-            child.disconnect();
-        }
-        for child in &mut children {
-            assert!(child.wait().await?.success());
-        }
-        println!(
-            "figure: deadlock: {crowd} children at once: all had answered after {asked:.1?}, all were reaped after {:.1?}",
             begin.elapsed()
         );
         Ok(())
