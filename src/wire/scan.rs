@@ -20,33 +20,47 @@ pub(super) fn scan(bytes: &[u8], limits: Limits) -> Result<(), Fault> {
 
 /// Finds the length of the value at the beginning of `bytes`.
 pub(super) fn value(bytes: &[u8], limits: Limits) -> Result<usize, Fault> {
+    // Few values have many levels, and to clear a place for each would cost more than to look at a small message.
+    if let Some(len) = walk::<8>(bytes, limits)? {
+        return Ok(len);
+    }
+    let len = walk::<{ Limits::MAX_DEPTH as usize }>(bytes, limits)?;
+    len.ok_or(Fault::Deep(limits.max_depth()))
+}
+
+/// Does so if the value has at most `LEVELS` levels, else finds nothing.
+fn walk<const LEVELS: usize>(bytes: &[u8], limits: Limits) -> Result<Option<usize>, Fault> {
     // How many values must still come: in each container around the innermost one, in all of these, in the innermost.
-    let mut outer = [0u32; Limits::MAX_DEPTH as usize];
+    let mut outer = [0u32; LEVELS];
     let mut outside = 0u64;
     let mut left = 1u32;
     let mut depth = 0;
     let mut items = 0u64;
     let mut at = 0;
     loop {
-        while left == 0 {
-            if depth == 0 {
-                return if at <= bytes.len() {
-                    Ok(at)
-                } else {
-                    Err(Fault::Short)
-                };
+        // Most values say by their first byte how long they are.
+        let marker = loop {
+            if left == 0 {
+                if depth == 0 {
+                    return if at <= bytes.len() {
+                        Ok(Some(at))
+                    } else {
+                        Err(Fault::Short)
+                    };
+                }
+                depth -= 1;
+                left = outer[depth];
+                outside -= u64::from(left);
+                continue;
             }
-            depth -= 1;
-            left = outer[depth];
-            outside -= u64::from(left);
-        }
-        let marker = *bytes.get(at).ok_or(Fault::Short)?;
-        left -= 1;
-        let size = FIXED[usize::from(marker)];
-        if size > 0 {
+            let marker = *bytes.get(at).ok_or(Fault::Short)?;
+            left -= 1;
+            let size = FIXED[usize::from(marker)];
+            if size == 0 {
+                break marker;
+            }
             at += usize::from(size);
-            continue;
-        }
+        };
         let number = |width| uint(bytes, at + 1, width).ok_or(Fault::Short);
         // How many bytes it takes without what is inside, how many entries are inside, and of how many values each.
         let (size, entries, values) = match marker {
@@ -76,6 +90,9 @@ pub(super) fn value(bytes: &[u8], limits: Limits) -> Result<usize, Fault> {
         }
         if depth >= limits.max_depth() as usize {
             return Err(Fault::Deep(limits.max_depth()));
+        }
+        if depth == LEVELS {
+            return Ok(None);
         }
         items += entries;
         if items > u64::from(limits.max_items()) {
