@@ -78,7 +78,9 @@ fn rust() -> Vec<Source> {
         "platform/tests",
         "tests",
         "examples",
-        "benches",
+        "benches/compare/src",
+        "benches/wire/benches",
+        "benches/wire/src",
         "fuzz/fuzz_targets",
         "fuzz/src",
     ];
