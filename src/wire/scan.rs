@@ -215,7 +215,9 @@ mod tests {
             (state >> 33) as usize % below
         };
         let mut good = 0;
-        for _ in 0..200_000 {
+        // An interpreter does far less in the same time.
+        let rounds = if cfg!(miri) { 1_000 } else { 200_000 };
+        for _ in 0..rounds {
             let bytes: Vec<_> = (0..random(24))
                 .map(|_| match random(4) {
                     0 => random(256) as u8,
@@ -228,7 +230,8 @@ mod tests {
             assert_eq!(value(&bytes, limits).ok(), expected, "{bytes:02x?}");
             good += u32::from(expected.is_some());
         }
-        assert!((50_000..150_000).contains(&good), "{good}: no good mix");
+        let (few, many) = (rounds / 4, rounds / 4 * 3);
+        assert!((few..many).contains(&good), "{good}: no good mix");
     }
 
     #[test]

@@ -35,6 +35,11 @@ fn judge(folder: &str, target: fn(&[u8]) -> Verdict) {
     let mut wrong = Vec::new();
     for (name, bytes) in files(&Path::new(CORPUS).join(folder)) {
         println!("{name}");
+        // An interpreter takes minutes for the long ones, which differ in nothing but their length.
+        if cfg!(miri) && bytes.len() > 150 {
+            expected.remove(&format!("{folder}/{name}"));
+            continue;
+        }
         let verdict = say(target(&bytes));
         match expected.remove(&format!("{folder}/{name}")) {
             Some(other) if other != verdict => {

@@ -110,6 +110,7 @@ fn a_message_that_is_too_large_names_its_true_size() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "16 MiB take an interpreter minutes")]
 fn a_message_as_large_as_the_limit_is_sent_and_received() -> Result<()> {
     // A str of up to 31, 255, 65535 or more bytes has a head of 1, 2, 3 or 5 bytes.
     for (limit, head) in [(64, 2), (1000, 3), (16 * 1024 * 1024, 5)] {
@@ -128,6 +129,7 @@ fn a_message_as_large_as_the_limit_is_sent_and_received() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a million items take an interpreter minutes")]
 fn what_the_peer_would_refuse_is_refused_here() -> Result<()> {
     outbox().push(&nested(128))?;
     outbox().push(&vec![0u8; 1_000_000])?;
