@@ -6,7 +6,7 @@ use offspring::node::Serialization;
 use offspring::{Config, ErrorKind, Event, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::scripts::{BOTH, ECHO, Source};
+use crate::scripts::{BOTH, ECHO, MANY, RAW, Source};
 use crate::support::within;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +101,8 @@ async fn messages_that_come_before_the_script_listens_wait_for_it() -> Result<()
 
 #[tokio::test]
 async fn a_hundred_thousand_messages_before_a_natural_end_all_arrive() -> Result<()> {
-    let Some(source) = Source::new("for (let i = 0; i < 100000; i++) process.send({ i });") else {
+    let text = format!("for (let i = 0; i < {MANY}; i++) process.send({{ i }});");
+    let Some(source) = Source::new(&text) else {
         return Ok(());
     };
     within(async {
@@ -109,7 +110,7 @@ async fn a_hundred_thousand_messages_before_a_natural_end_all_arrive() -> Result
             let mut child = source
                 .command(serialization)
                 .spawn::<(), BTreeMap<String, u32>>()?;
-            for i in 0..100_000 {
+            for i in 0..MANY {
                 assert_eq!(child.recv().await?.unwrap()["i"], i);
             }
             child.disconnect();
@@ -123,17 +124,19 @@ async fn a_hundred_thousand_messages_before_a_natural_end_all_arrive() -> Result
 
 #[tokio::test]
 async fn a_hundred_thousand_messages_to_a_script_all_arrive() -> Result<()> {
-    let Some(source) = Source::new(
+    let text = format!(
         "let sum = 0;
-         process.on('message', (n) => { sum += n; });
-         process.on('disconnect', () => { process.exitCode = sum === 4999950000 ? 7 : 8; });",
-    ) else {
+         process.on('message', (n) => {{ sum += n; }});
+         process.on('disconnect', () => {{ process.exitCode = sum === {} ? 7 : 8; }});",
+        u64::from(MANY) * u64::from(MANY - 1) / 2
+    );
+    let Some(source) = Source::new(&text) else {
         return Ok(());
     };
     within(async {
         for serialization in BOTH {
             let mut child = source.command(serialization).spawn::<u32, ()>()?;
-            for number in 0..100_000 {
+            for number in 0..MANY {
                 child.feed(&number).await?;
             }
             child.close().await?;
@@ -146,12 +149,11 @@ async fn a_hundred_thousand_messages_to_a_script_all_arrive() -> Result<()> {
 
 #[tokio::test]
 async fn a_malformed_line_is_an_error_and_the_next_line_is_read() -> Result<()> {
-    let Some(source) = Source::new(
-        r#"const fs = require('fs');
-           const fd = process.channel.fd;
-           fs.writeSync(fd, '"one"\n"two\n\n  \r\nnonsense\n"\\ud800"\n \t"three" \r\n7\n"four"\n');
-           process.disconnect();"#,
-    ) else {
+    let Some(source) = Source::new(&format!(
+        "{RAW} {}",
+        r#"raw('"one"\n"two\n\n  \r\nnonsense\n"\\ud800"\n \t"three" \r\n7\n"four"\n');
+           process.disconnect();"#
+    )) else {
         return Ok(());
     };
     within(async {
@@ -179,17 +181,17 @@ async fn a_malformed_line_is_an_error_and_the_next_line_is_read() -> Result<()> 
 
 #[tokio::test]
 async fn a_bad_value_in_a_good_frame_is_an_error_and_the_next_frame_is_read() -> Result<()> {
-    let Some(source) = Source::new(
-        r"const fs = require('fs');
-          const fd = process.channel.fd;
-          const frame = (...bytes) => fs.writeSync(fd, Buffer.from([0, 0, 0, bytes.length, ...bytes]));
+    let Some(source) = Source::new(&format!(
+        "{RAW} {}",
+        r"
+          const frame = (...bytes) => raw([0, 0, 0, bytes.length, ...bytes]);
           frame(0xff, 0x0f, 0x49, 2);
           frame();
           frame(0xff);
           frame(0xff, 0x0f, 0x99);
           frame(0xff, 0x0f, 0x49, 4);
-          process.disconnect();",
-    ) else {
+          process.disconnect();"
+    )) else {
         return Ok(());
     };
     within(async {
@@ -208,10 +210,9 @@ async fn a_bad_value_in_a_good_frame_is_an_error_and_the_next_frame_is_read() ->
 
 #[tokio::test]
 async fn an_absurd_length_ends_the_channel_with_an_error() -> Result<()> {
-    let Some(source) = Source::new(
-        "require('fs').writeSync(process.channel.fd, Buffer.from([0x7f, 0xff, 0xff, 0xff, 1]));
-         setInterval(() => {}, 1000);",
-    ) else {
+    let Some(source) = Source::new(&format!(
+        "{RAW} raw([0x7f, 0xff, 0xff, 0xff, 1]); setInterval(() => {{}}, 1000);"
+    )) else {
         return Ok(());
     };
     within(async {
@@ -233,15 +234,12 @@ async fn an_absurd_length_ends_the_channel_with_an_error() -> Result<()> {
 
 #[tokio::test]
 async fn a_line_without_end_is_an_error_and_takes_no_more_memory_than_allowed() -> Result<()> {
-    let Some(source) = Source::new(
-        "const fs = require('fs');
+    let Some(source) = Source::new(&format!(
+        "{RAW} {}",
+        r"
          const chunk = Buffer.alloc(4096, 'x');
-         try { for (;;) fs.writeSync(process.channel.fd, chunk); } catch (error) {
-             if (error.code === 'EAGAIN') setInterval(() => {
-                 try { fs.writeSync(process.channel.fd, chunk); } catch {}
-             }, 1);
-         }",
-    ) else {
+         setInterval(() => { try { raw(chunk); } catch {} }, 1);"
+    )) else {
         return Ok(());
     };
     within(async {
@@ -261,9 +259,10 @@ async fn a_line_without_end_is_an_error_and_takes_no_more_memory_than_allowed() 
 
 #[tokio::test]
 async fn a_message_that_was_cut_off_is_no_quiet_end() -> Result<()> {
-    let Some(source) = Source::new(
-        r#"require('fs').writeSync(process.channel.fd, '"whole"\n"cut o'); process.exit(3);"#,
-    ) else {
+    let Some(source) = Source::new(&format!(
+        "{RAW} {}",
+        r#"raw('"whole"\n"cut o'); process.exit(3);"#
+    )) else {
         return Ok(());
     };
     within(async {

@@ -70,6 +70,20 @@ impl Source {
     }
 }
 
+/// Writes bytes to the channel as they are: `raw(text or buffer)`. On Windows as a piece of libuv's stream.
+pub(crate) const RAW: &str = r"
+    const raw = (bytes) => {
+        const data = Buffer.from(bytes);
+        const head = Buffer.alloc(process.platform === 'win32' ? 16 : 0);
+        if (head.length) { head.writeUInt32LE(1, 0); head.writeUInt32LE(data.length, 8); }
+        const fd = process.platform === 'win32' ? 0 : process.channel.fd;
+        require('fs').writeSync(fd, Buffer.concat([head, data]));
+    };
+";
+
+/// Where each message takes a while: under Wine.
+pub(crate) const MANY: u32 = if cfg!(windows) { 5_000 } else { 100_000 };
+
 /// Both ways in which messages are written.
 pub(crate) const BOTH: [Serialization; 2] = [Serialization::Json, Serialization::Advanced];
 

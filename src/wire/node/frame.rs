@@ -20,21 +20,16 @@ pub(crate) fn begin(out: &mut Vec<u8>, format: Format) {
     }
 }
 
-/// How many bytes [`begin`] appends.
-pub(crate) fn head(format: Format) -> usize {
-    let outer = if format.framed { libuv::HEAD } else { 0 };
-    match format.serialization {
-        Serialization::Json => outer,
-        Serialization::Advanced => outer + LENGTH,
-    }
-}
-
 /// Finishes the message whose head is at `start`.
 pub(crate) fn finish(out: &mut Vec<u8>, start: usize, format: Format) {
     match format.serialization {
         Serialization::Json => out.push(b'\n'),
         Serialization::Advanced => {
-            let body = start + head(format);
+            let outer = match format.framed {
+                true => libuv::head(&out[..start]),
+                false => 0,
+            };
+            let body = start + outer + LENGTH;
             let length = u32::try_from(out.len() - body)
                 .expect("the body is within the limit, which is below 4 GiB");
             out[body - LENGTH..body].copy_from_slice(&length.to_be_bytes());
@@ -293,8 +288,9 @@ mod tests {
     #[test]
     fn a_stream_that_ends_within_a_message_is_cut_off() {
         for format in FORMATS {
-            let bytes = written(format, &["one", "two"]);
-            let second = written(format, &["one"]).len();
+            let first = written(format, &["one"]);
+            let bytes = [first.clone(), written(format, &["two"])].concat();
+            let second = first.len();
             for end in 0..bytes.len() {
                 let mut inbox = inbox(format, 1 << 20);
                 inbox.absorb(&mut bytes[..end].to_vec());

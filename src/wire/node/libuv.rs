@@ -2,17 +2,48 @@
 
 use crate::{Error, ErrorKind, Result};
 
-/// Appends the head of a piece, whose bytes are written next.
+/// Makes room for the head of a piece, unless what follows can be a part of the last one that waits: Node reads each
+/// piece with two calls, however small it is.
 pub(super) fn begin(out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; HEAD]);
+    if open_piece(out).is_none() {
+        out.extend_from_slice(&[0; HEAD]);
+    }
 }
 
-/// Fills in the head at `start`, now that all bytes of the piece are there.
+/// Fills in the head of the piece, now that all bytes are there that were added since `begin` at `start`.
 pub(super) fn finish(out: &mut [u8], start: usize) {
-    let length = u32::try_from(out.len() - start - HEAD)
-        .expect("a message is within the limit, which is well below 4 GiB");
-    out[start..start + 4].copy_from_slice(&DATA.to_le_bytes());
-    out[start + 8..start + 12].copy_from_slice(&length.to_le_bytes());
+    let head = open_piece(&out[..start]).unwrap_or(start);
+    let length = u32::try_from(out.len() - head - HEAD)
+        .expect("a piece that is not small takes no more, and a message is within the limit");
+    out[head..head + 4].copy_from_slice(&DATA.to_le_bytes());
+    out[head + 8..head + 12].copy_from_slice(&length.to_le_bytes());
+}
+
+/// How many bytes of the stream a message begins behind its start.
+pub(super) fn head(before: &[u8]) -> usize {
+    match open_piece(before) {
+        Some(_) => 0,
+        None => HEAD,
+    }
+}
+
+/// Where the last one of these whole pieces begins, if it is small enough to take more.
+fn open_piece(pieces: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let head = pieces.get(at..)?.first_chunk::<HEAD>()?;
+        let length = word(head, 8) as usize;
+        let next = at + HEAD + length;
+        if next >= pieces.len() {
+            return (length < SMALL).then_some(at);
+        }
+        at = next;
+    }
+}
+
+fn word(head: &[u8; HEAD], at: usize) -> u32 {
+    let bytes = head[at..at + 4].iter().rev();
+    bytes.fold(0, |word, byte| word << 8 | u32::from(*byte))
 }
 
 /// Takes the heads out of what arrives.
@@ -70,14 +101,11 @@ impl Pieces {
     }
 
     fn begin(&mut self) {
-        let word = |at: usize| -> u32 {
-            let bytes = &self.head[at..at + 4];
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u32::from(*byte))
-        };
-        let (flags, length, reserved) = (word(0), word(8), word(12));
+        let (flags, length, reserved) = (
+            word(&self.head, 0),
+            word(&self.head, 8),
+            word(&self.head, 12),
+        );
         let socket = flags & SOCKET != 0;
         self.broken = flags & !(DATA | SOCKET | CONNECTION) != 0
             || (flags & CONNECTION != 0 && !socket)
@@ -115,8 +143,10 @@ const SOCKET: u32 = 2;
 /// That socket is a connection, and does not listen.
 const CONNECTION: u32 = 4;
 
+/// A piece that has no more bytes than this may grow. A head has room for 4 GiB.
+const SMALL: usize = 64 * 1024;
 /// How many bytes a head has.
-pub(super) const HEAD: usize = 16;
+const HEAD: usize = 16;
 /// How many bytes the transfer of a socket has: a `WSAPROTOCOL_INFOW` and an error.
 const TRANSFER: u32 = 628 + 4;
 
@@ -152,20 +182,43 @@ mod tests {
         (found, state)
     }
 
+    fn add(out: &mut Vec<u8>, text: &[u8]) {
+        let start = out.len();
+        begin(out);
+        assert_eq!(out.len(), start + head_of(&out[..start]));
+        out.extend_from_slice(text);
+        finish(out, start);
+    }
+
+    use super::head as head_of;
+
     #[test]
-    fn a_message_is_written_as_one_piece() {
-        let mut out = b"before".to_vec();
-        begin(&mut out);
-        out.extend_from_slice(b"{}\n");
-        finish(&mut out, 6);
+    fn messages_that_wait_are_written_as_one_piece() {
+        let mut out = Vec::new();
+        add(&mut out, b"{}\n");
+        add(&mut out, b"7\n");
         #[rustfmt::skip]
-        assert_eq!(out[6..], [
+        assert_eq!(out, [
             1, 0, 0, 0, // data follow
             0, 0, 0, 0, // reserved
-            3, 0, 0, 0, // three bytes
+            5, 0, 0, 0, // five bytes
             0, 0, 0, 0, // reserved
-            b'{', b'}', b'\n',
+            b'{', b'}', b'\n', b'7', b'\n',
         ]);
+    }
+
+    #[test]
+    fn a_large_piece_takes_no_more() {
+        let large = vec![b'x'; SMALL];
+        let mut out = Vec::new();
+        let texts = [&b"1\n"[..], &large, b"2\n", b"3\n", &large, &large];
+        for text in texts {
+            add(&mut out, text);
+        }
+        let (found, state) = pieces(&out, out.len());
+        assert!(state.is_whole());
+        assert_eq!(found, texts.concat());
+        assert_eq!(out.len(), found.len() + 3 * HEAD);
     }
 
     #[test]
