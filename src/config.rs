@@ -263,7 +263,8 @@ impl Config {
         self
     }
 
-    /// How many clients a [`Listener`](crate::Listener) serves at a time. Default: 16,384. One more is closed at once.
+    /// How many clients a [`Listener`](crate::Listener) serves at a time. Default: 16,384. One more is
+    /// closed at once, and told why ([`ErrorKind::Refused`](crate::ErrorKind::Refused)).
     ///
     /// All clients are of one user, so this keeps a program of that user that has gone wild from using up the
     /// descriptors of the server. A connection counts until it is dropped.
@@ -280,7 +281,7 @@ impl Config {
     }
 
     /// How many clients of a [`Listener`](crate::Listener) may be connected without having said hello. Default: 1,024.
-    /// One more is closed at once.
+    /// One more is closed at once, and told why.
     ///
     /// # Examples
     ///

@@ -237,7 +237,8 @@ pub enum ErrorKind {
     NameInUse,
     /// Nobody listens on the name.
     NotFound,
-    /// The other side belongs to another user, or the place of a name could be changed by one.
+    /// The other side belongs to another user, or the place of a name could be changed by one. Or the server has as many
+    /// clients as it takes.
     Refused,
     /// A program could not be started.
     Spawn,

@@ -1,9 +1,13 @@
 //! [`Listener`]: a name that other programs connect to.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use offspring_platform as platform;
+use tokio::io::AsyncWrite as _;
 
+use crate::connection::at_once;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{HANDSHAKE_TIMEOUT, Quota};
 use crate::transport::Local;
@@ -163,7 +167,8 @@ impl Listener {
     ///
     /// Returns as soon as the client is connected and its user is checked. A client that says nothing, or nothing
     /// sensible, is an error of its own connection's `recv`, never of the listener. Clients beyond
-    /// [`Config::max_connections`] and [`Config::max_silent`] are closed. When the system runs out of descriptors this
+    /// [`Config::max_connections`] and [`Config::max_silent`] are told so, which their `recv` and `send` report as
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused), and closed. When the system runs out of descriptors this
     /// waits and goes on.
     ///
     /// # Errors
@@ -202,7 +207,7 @@ impl Listener {
                 .map_err(|error| Error::io(format_args!("accept on {:?}", self.name), error))?;
             match self.quota.admit(&self.config) {
                 Some(permit) => break (stream, permit),
-                None => trace::debug!("closed a client of {:?}: too many", self.name),
+                None => self.refuse(stream),
             }
         };
         let peer = match stream.peer_pid() {
@@ -218,5 +223,18 @@ impl Listener {
             HANDSHAKE_TIMEOUT,
             Some(permit),
         ))
+    }
+
+    /// Closes a client for which there is no place, and tells it why.
+    #[cold]
+    fn refuse(&self, client: platform::Stream) {
+        trace::debug!("refused a client of {:?}: too many", self.name);
+        let words = self.quota.refusal(&self.config);
+        let (_, mut write) = client.into_split();
+        // An empty socket or pipe takes this at once. Nobody waits for one that does not.
+        let _ = at_once(|| {
+            let mut cx = Context::from_waker(Waker::noop());
+            Pin::new(&mut write).poll_write(&mut cx, &words)
+        });
     }
 }

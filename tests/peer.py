@@ -3,7 +3,8 @@
     python3 peer.py SOCKET PROTOCOL
 
 Asks the server on a Unix socket how long three words are, checks the answers, and says goodbye.
-Needs the package `msgpack`. Ends with 3 if the two sides do not fit together.
+Needs the package `msgpack`. Ends with 3 if the two sides do not fit together, with 4 if the server
+refuses.
 """
 
 import socket
@@ -25,7 +26,10 @@ class Peer:
         self.said = 0  # the last number of ours in a goodbye or taken
         # Both sides say hello without waiting for the other.
         ours = msgpack.packb({"protocol": protocol, "max_message": max_message, "agent": "peer.py"})
-        self.stream.sendall(MAGIC + struct.pack(">BBH", 1, 1, len(ours)) + ours)
+        try:
+            self.stream.sendall(MAGIC + struct.pack(">BBH", 1, 1, len(ours)) + ours)
+        except BrokenPipeError:
+            pass  # a server that refuses does not wait for this; its hello says why
         self.check_hello(protocol)
 
     def check_hello(self, ours):
@@ -33,6 +37,9 @@ class Peer:
         wire_min, wire_max, length = struct.unpack(">BBH", self.exactly(4))
         assert 1 <= wire_min <= wire_max and length <= 4084, "a broken hello"
         hello = msgpack.unpackb(self.exactly(length))
+        if "refused" in hello:
+            print(hello["refused"], file=sys.stderr)
+            sys.exit(4)
         theirs = hello.get("protocol") or {"name": None, "min": 0, "max": 0}
         self.version = min(ours["max"], theirs["max"])
         fits = theirs["name"] == ours["name"] and self.version >= max(ours["min"], theirs["min"])

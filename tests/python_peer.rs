@@ -59,9 +59,23 @@ async fn a_program_in_python_with_another_protocol_is_refused_on_both_sides() ->
     Ok(())
 }
 
+#[tokio::test]
+async fn a_program_in_python_hears_that_there_is_no_room_for_it() -> Result<()> {
+    let mut listener = Listener::bind_with(&Name::unique()?, config().max_connections(0))?;
+    let python = peer(&listener, "word-length");
+    tokio::select! {
+        _ = listener.accept::<Answer, Question>() => panic!("there is no room"),
+        code = exit_code(python) => assert_eq!(code, Some(4)),
+    }
+    Ok(())
+}
+
 fn listener() -> Result<Listener> {
-    let config = Config::new().protocol_versions("word-length", 1..=2);
-    Listener::bind_with(&Name::unique()?, config)
+    Listener::bind_with(&Name::unique()?, config())
+}
+
+fn config() -> Config {
+    Config::new().protocol_versions("word-length", 1..=2)
 }
 
 fn peer(listener: &Listener, protocol: &str) -> Child {

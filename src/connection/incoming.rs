@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::Config;
 use crate::connection::wakers::Wakers;
 use crate::session::{End, Taken, lock};
-use crate::wire::Inbox;
+use crate::wire::{Hello, Inbox, Parsed};
 
 /// What arrives, for the receiver of a connection.
 ///
@@ -36,6 +36,8 @@ struct Reader<R> {
     ahead: Vec<u8>,
     /// There is no receiver any more.
     deaf: bool,
+    /// The receiver has got something.
+    begun: bool,
     end: Option<End>,
 }
 
@@ -46,6 +48,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
                 half: Some(half),
                 ahead: Vec::new(),
                 deaf: false,
+                begun: false,
                 end: None,
             }),
             wakers: Arc::clone(wakers),
@@ -76,6 +79,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         if !reader.ahead.is_empty() {
             let was_full = reader.ahead.len() >= self.limit;
             inbox.absorb(&mut mem::take(&mut reader.ahead));
+            reader.begun = true;
             drop(guard);
             if was_full {
                 // Senders that stopped reading can go on.
@@ -91,6 +95,7 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
             match ready!(read(half, inbox.space())) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
+                    reader.begun = true;
                     return Poll::Ready(reader.note(result).map(|count| inbox.filled(count)));
                 }
             }
@@ -147,30 +152,34 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
     }
 
     /// Closes this direction, but keeps what has arrived.
-    pub(super) fn close(&self, mut read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>) {
-        let mut chunk = vec![0; CHUNK];
+    pub(super) fn close(&self, read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>) {
         let mut guard = lock(&self.reader);
-        let reader = &mut *guard;
-        while reader.end.is_none() && reader.ahead.len() < self.limit {
-            let Some(half) = &mut reader.half else {
-                break;
-            };
-            let result = match read(half, &mut chunk) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result,
-            };
-            if let Ok(count) = reader.note(result) {
-                if !reader.deaf {
-                    reader.ahead.extend_from_slice(&chunk[..count]);
-                }
-            }
-        }
-        reader.end.get_or_insert(End::Closed);
-        let half = reader.half.take();
+        guard.read_all(self.limit, read);
+        guard.end.get_or_insert(End::Closed);
+        let half = guard.half.take();
         drop(guard);
         drop(half);
         self.wakers.wake_receiver();
+    }
+
+    /// What the other side has said first, if the receiver has not got it: for a sender that finds it gone.
+    pub(super) fn hello(
+        &self,
+        read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>,
+    ) -> Option<Hello> {
+        let mut guard = lock(&self.reader);
+        if guard.begun || guard.deaf {
+            return None;
+        }
+        guard.read_all(self.limit, read);
+        let parsed = Hello::parse(&guard.ahead);
+        drop(guard);
+        // The transport may have forgotten whom to wake.
+        self.wakers.wake_receiver();
+        match parsed {
+            Ok(Parsed::Complete { value, .. }) => Some(value),
+            _ => None,
+        }
     }
 
     /// Closes this direction, whatever is still to come.
@@ -181,6 +190,30 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
 }
 
 impl<R> Reader<R> {
+    /// Reads aside what has arrived, as far as the limit allows.
+    fn read_all(
+        &mut self,
+        limit: usize,
+        mut read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>,
+    ) {
+        let mut chunk = vec![0; CHUNK];
+        while self.end.is_none() && self.ahead.len() < limit {
+            let Some(half) = &mut self.half else {
+                break;
+            };
+            let result = match read(half, &mut chunk) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result,
+            };
+            if let Ok(count) = self.note(result) {
+                if !self.deaf {
+                    self.ahead.extend_from_slice(&chunk[..count]);
+                }
+            }
+        }
+    }
+
     /// Remembers the end, if this is it.
     fn note(&mut self, result: io::Result<usize>) -> Result<usize, End> {
         let end = match result {

@@ -13,7 +13,7 @@ use crate::Config;
 use crate::connection::incoming::Incoming;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::wakers::Wakers;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::session::{End, Line, Permit, Queue, Taken};
 use crate::transport::Transport;
 use crate::wire::Inbox;
@@ -105,6 +105,16 @@ impl<T: Transport> Link<T> {
         self.incoming.abort();
     }
 
+    /// Why the other side has closed the connection, if that stands in its hello, which nobody has read yet.
+    #[cold]
+    fn misfit(&self) -> Option<Error> {
+        let hello = match self.config.format.is_polite() {
+            true => self.incoming.hello(T::try_read)?,
+            false => return None,
+        };
+        self.config.hello().agree(&hello).err()
+    }
+
     /// Moves bytes into the receiver's inbox that have already arrived: `Pending` if there are none.
     pub(super) fn fill_now(&self, inbox: &mut Inbox) -> Poll<Result<(), End>> {
         at_once(|| {
@@ -140,6 +150,17 @@ impl<T: Transport> Line for Link<T> {
         self.permit.as_ref()
     }
 
+    /// Whoever was not let in hears why, also if it sends before it receives.
+    fn sending<V>(&self, result: Result<V>) -> Result<V> {
+        result.map_err(|error| {
+            let error = match error.kind() {
+                ErrorKind::Disconnected => self.misfit().unwrap_or(error),
+                _ => error,
+            };
+            error.during(format_args!("send to {}", self.peer))
+        })
+    }
+
     fn push_out(&self) {
         if !self.is_idle() {
             // A failure is remembered and reported to the next sender.
@@ -154,7 +175,7 @@ impl<T: Transport> Line for Link<T> {
 }
 
 /// Polls once, outside of the budget that tokio gives each task: who does not wait cannot come back for the rest.
-pub(super) fn at_once<R>(mut poll: impl FnMut() -> Poll<R>) -> Poll<R> {
+pub(crate) fn at_once<R>(mut poll: impl FnMut() -> Poll<R>) -> Poll<R> {
     let polling = pin!(unconstrained(poll_fn(|_| poll())));
     polling.poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+pub(crate) use self::link::at_once;
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 use crate::error::{ErrorKind, Result};

@@ -41,6 +41,23 @@ impl Quota {
             greeted: AtomicBool::new(false),
         })
     }
+
+    /// What a client that got no place is told: a hello which says why.
+    pub(crate) fn refusal(&self, config: &Config) -> Vec<u8> {
+        let reason = match self.0.open.load(Ordering::Relaxed) >= config.max_connections {
+            true => format!(
+                "it has as many clients as it takes ({})",
+                config.max_connections
+            ),
+            false => format!(
+                "as many of its clients as it waits for ({}) have not said hello yet",
+                config.max_silent
+            ),
+        };
+        let mut bytes = Vec::new();
+        config.hello().with_refusal(&reason).encode(&mut bytes);
+        bytes
+    }
 }
 
 impl Permit {

@@ -29,6 +29,7 @@ pub struct Hello {
     max_message: u32,
     protocol: Option<Protocol>,
     agent: String,
+    refusal: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ impl Hello {
             max_message: DEFAULT_MAX_MESSAGE,
             protocol: None,
             agent: concat!("offspring ", env!("CARGO_PKG_VERSION")).to_owned(),
+            refusal: None,
         }
     }
 
@@ -106,6 +108,25 @@ impl Hello {
         Ok(self)
     }
 
+    /// Tells the peer that this side does not take it, and why: in a sentence for people, of which the first 255 bytes
+    /// are sent. Nothing follows such a hello.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::ErrorKind;
+    /// use offspring::wire::Hello;
+    ///
+    /// let full = Hello::new().with_refusal("it has no room for one more");
+    /// assert_eq!(Hello::new().agree(&full).unwrap_err().kind(), ErrorKind::Refused);
+    /// ```
+    #[must_use]
+    pub fn with_refusal(mut self, reason: &str) -> Self {
+        let end = (0..=reason.len().min(MAX_STR)).rfind(|end| reason.is_char_boundary(*end));
+        self.refusal = Some(reason[..end.unwrap_or(0)].to_owned());
+        self
+    }
+
     /// Appends the bytes of this hello to `out`.
     ///
     /// # Examples
@@ -121,8 +142,10 @@ impl Hello {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[*self.wire.start(), *self.wire.end(), 0, 0]);
         let start = out.len();
-        let entries =
-            1 + usize::from(self.protocol.is_some()) + usize::from(!self.agent.is_empty());
+        let entries = 1
+            + usize::from(self.protocol.is_some())
+            + usize::from(!self.agent.is_empty())
+            + usize::from(self.refusal.is_some());
         let mut map = Map::begin(out, entries);
         map.uint("max_message", self.max_message);
         if let Some(Protocol { name, versions }) = &self.protocol {
@@ -134,7 +157,10 @@ impl Hello {
         if !self.agent.is_empty() {
             map.str("agent", &self.agent);
         }
-        let len = u16::try_from(out.len() - start).expect("both strings in it are short");
+        if let Some(reason) = &self.refusal {
+            map.str("refused", reason);
+        }
+        let len = u16::try_from(out.len() - start).expect("the strings in it are short");
         out[start - 2..start].copy_from_slice(&len.to_be_bytes());
     }
 
@@ -189,7 +215,8 @@ impl Hello {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Incompatible`] if they have no wire version or no application protocol in common.
+    /// [`ErrorKind::Incompatible`] if they have no wire version or no application protocol in common;
+    /// [`ErrorKind::Refused`] if one of them does not take the other.
     ///
     /// # Examples
     ///
@@ -204,6 +231,10 @@ impl Hello {
     /// # Ok::<(), offspring::Error>(())
     /// ```
     pub fn agree(&self, peer: &Self) -> Result<Agreement> {
+        if let Some(reason) = peer.refusal.as_ref().or(self.refusal.as_ref()) {
+            let text = format!("it refuses this connection: {reason:?}");
+            return Err(Error::new(ErrorKind::Refused, text));
+        }
         let incompatible = |what: &str, ours: String, theirs: String| {
             let text = format!(
                 "agree on {what}: this side has {ours}, the peer ({:?}) has {theirs}",
@@ -297,12 +328,27 @@ impl Hello {
         &self.agent
     }
 
+    /// Why the side that says this does not take the other, if it does not. A peer can write anything there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::Hello;
+    ///
+    /// assert_eq!(Hello::new().refusal(), None);
+    /// assert_eq!(Hello::new().with_refusal("not today").refusal(), Some("not today"));
+    /// ```
+    pub fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
+    }
+
     fn parse_map(wire: RangeInclusive<u8>, bytes: &[u8]) -> Result<Self, String> {
         let mut hello = Self {
             wire,
             max_message: DEFAULT_MAX_MESSAGE,
             protocol: None,
             agent: String::new(),
+            refusal: None,
         };
         for (key, value) in Fields::parse(bytes)? {
             match key {
@@ -310,6 +356,7 @@ impl Hello {
                 "protocol" => hello.protocol = Some(Protocol::parse(value.bytes())?),
                 "agent" => hello.agent = value.str(key)?.to_owned(),
                 "features" => value.strs(key)?,
+                "refused" => hello.refusal = Some(value.str(key)?.to_owned()),
                 _ => {}
             }
         }

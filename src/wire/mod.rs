@@ -44,6 +44,11 @@
 //! | `protocol` | map: `name` string of 1 to 255 bytes, `min` and `max` unsigned integers of 32 bits, all three required, min ≤ max | The application's own protocol, and the versions of it that this side can speak. |
 //! | `features` | array of strings | Optional abilities. Version 1 has none; unknown ones are ignored. |
 //! | `agent` | string of at most 255 bytes | What the program is made with, for people. |
+//! | `refused` | string of at most 255 bytes | This side does not take the other: why, for people. |
+//!
+//! Behind a hello with `refused` nothing follows: both sides close. A server says so to a client that is one too many,
+//! without waiting for the client's hello. So a client that finds itself cut off while it writes should still read. Who
+//! does not know the key sees the end only.
 //!
 //! Both sides then come to the same conclusion. The wire version in use is the highest that both can speak. The
 //! version of the application's protocol in use is the highest that both can speak, if both name the same protocol; if
@@ -106,6 +111,7 @@
 //! | What is wrong | What happens | [`ErrorKind`](crate::ErrorKind) |
 //! | --- | --- | --- |
 //! | magic, wire versions, map length or map of the hello | connection ends | `Protocol` |
+//! | a hello with `refused` | connection ends | `Refused` |
 //! | no wire version or no protocol in common | connection ends | `Incompatible` |
 //! | a length of 0; a kind of 3 to 0x7f; a goodbye or taken whose body is not 8 bytes, or whose number goes down; a message or goodbye after a goodbye | connection ends | `Protocol` |
 //! | a length above the limit | connection ends | `TooLarge` |

@@ -96,6 +96,10 @@ fn a_hello_with_a_broken_map_is_refused() {
         ),
         (too_long, r#""agent" is longer than 255 bytes"#),
         (
+            unhex("81 a7 72 65 66 75 73 65 64 c3"),
+            r#""refused" is not a string"#,
+        ),
+        (
             unhex("81 a8 66 65 61 74 75 72 65 73 a1 61"),
             r#""features" is not an array of strings"#,
         ),
@@ -325,6 +329,37 @@ fn a_hello_that_does_not_fit_stays_an_error() {
         assert_eq!(inbox.end().unwrap_err().kind(), ErrorKind::Incompatible);
         assert_eq!(inbox.next().unwrap_err().kind(), ErrorKind::Incompatible);
     }
+}
+
+#[test]
+fn a_hello_that_refuses_says_why() -> Result<()> {
+    let mut bytes = Vec::new();
+    let full = Hello::new().with_refusal("full");
+    full.encode(&mut bytes);
+    assert!(bytes.ends_with(&unhex("a7 72 65 66 75 73 65 64 a4 66 75 6c 6c")));
+    let Parsed::Complete { value, .. } = Hello::parse(&bytes)? else {
+        panic!("it is whole")
+    };
+    assert_eq!(value, full);
+    let mut inbox = inbox();
+    inbox.absorb(&mut bytes);
+    for _ in 0..2 {
+        for error in [inbox.end().unwrap_err(), inbox.next().unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::Refused);
+            assert!(error.to_string().contains(r#""full""#), "{error}");
+        }
+    }
+    // What does not fit in is left out, but no character is cut in two.
+    for (reason, kept) in [
+        ("x".repeat(256), 255),
+        ("é".repeat(128), 254),
+        (String::new(), 0),
+    ] {
+        let hello = Hello::new().with_refusal(&reason);
+        assert_eq!(hello.refusal(), Some(&reason[..kept]));
+        hello.encode(&mut Vec::new());
+    }
+    Ok(())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use offspring::{Config, Connection, Listener, Name, Result};
+use offspring::{Config, Connection, ErrorKind, Listener, Name, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -34,8 +34,8 @@ async fn places_are_limited_and_given_back() -> Result<()> {
                 clients.push(client(&name, number as u64).await?);
             }
             for _ in 0..5 {
-                // Closed at once, so the answer never comes.
-                assert!(client(&name, 0).await.is_err());
+                let error = client(&name, 0).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Refused);
                 refused += 1;
             }
             drop(clients);
@@ -50,8 +50,9 @@ async fn places_are_limited_and_given_back() -> Result<()> {
             for _ in 0..3 {
                 silent.push(UnixStream::connect(&path).await.unwrap());
             }
-            // Closed at once, though it is a good client: all places of those who say nothing are taken.
-            assert!(client(&name, 0).await.is_err());
+            // Though it is a good client: all places of those who say nothing are taken.
+            let error = client(&name, 0).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused);
             refused += 1;
             drop(silent);
             until(|| ends.gone.load(Ordering::Acquire) == rounds * places + round * 4 - 1).await;

@@ -5,14 +5,14 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
-#[path = "support/mod.rs"]
+mod places;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
 
-use offspring::{Child, Config, Connection, ErrorKind, Listener, Name, Parent, Result};
+use offspring::{Child, Connection, ErrorKind, Listener, Name, Parent, Result};
 
 use crate::support::{role, within};
 
@@ -156,76 +156,6 @@ async fn clients_that_come_and_vanish_are_passed_over_or_end() -> Result<()> {
             }
         }
         assert_eq!(last.recv().await?, Some(14));
-        Ok(())
-    })
-    .await
-}
-
-/// A connection of a program that does not speak: not even a hello.
-#[cfg(unix)]
-async fn silent(name: &Name) -> tokio::net::UnixStream {
-    tokio::net::UnixStream::connect(name.path().unwrap())
-        .await
-        .unwrap()
-}
-
-#[cfg(windows)]
-async fn silent(name: &Name) -> tokio::net::windows::named_pipe::NamedPipeClient {
-    let path = name.path().unwrap();
-    tokio::net::windows::named_pipe::ClientOptions::new()
-        .open(path)
-        .unwrap()
-}
-
-#[tokio::test]
-async fn a_silent_client_disturbs_nobody_and_does_not_stay() -> Result<()> {
-    within(async {
-        let name = Name::unique()?;
-        let limit = Duration::from_millis(300);
-        let config = Config::new().handshake_timeout(limit).max_silent(2);
-        let mut listener = Listener::bind_with(&name, config)?;
-        let _silent = silent(&name).await;
-        let mut silent_one = listener.accept::<u64, u64>().await?;
-        let waiting = tokio::spawn(async move { silent_one.recv().await });
-
-        let client = Client::connect(&name).await?;
-        let mut at_server = listener.accept::<u64, u64>().await?;
-        client.send(&7).await?;
-        assert_eq!(at_server.recv().await?, Some(7));
-
-        let error = waiting.await.unwrap().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Timeout);
-        assert!(error.to_string().contains("client"), "{error}");
-        assert!(error.to_string().contains("hello"), "{error}");
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn one_client_more_than_is_served_is_closed() -> Result<()> {
-    within(async {
-        let name = Name::unique()?;
-        let config = Config::new().max_connections(2);
-        let mut listener = Listener::bind_with(&name, config)?;
-        let mut clients = Vec::new();
-        for _ in 0..3 {
-            clients.push(Client::connect(&name).await?);
-        }
-        let first = listener.accept::<u64, u64>().await?;
-        let _second = listener.accept::<u64, u64>().await?;
-        // The third one is closed by an `accept` that goes on waiting.
-        let error = tokio::select! {
-            _ = listener.accept::<u64, u64>() => panic!("there are two already"),
-            answer = clients[2].recv() => answer.unwrap_err(),
-        };
-        assert_eq!(error.kind(), ErrorKind::Disconnected);
-        // One that goes makes room.
-        drop(first);
-        let client = Client::connect(&name).await?;
-        client.send(&7).await?;
-        let mut at_server = listener.accept::<u64, u64>().await?;
-        assert_eq!(at_server.recv().await?, Some(7));
         Ok(())
     })
     .await
