@@ -9,3 +9,10 @@ mod listener;
 mod process;
 mod spawn;
 mod support;
+#[cfg(target_os = "linux")]
+#[path = "../support/without_pidfd.rs"]
+mod without_pidfd;
+
+/// What does not hold where the system makes no pidfds.
+#[cfg(target_os = "linux")]
+const NEED_PIDFDS: &[&str] = &[];

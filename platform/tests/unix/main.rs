@@ -14,6 +14,13 @@ mod stream;
 #[path = "../contract/support.rs"]
 mod support;
 mod user;
+#[cfg(target_os = "linux")]
+#[path = "../support/without_pidfd.rs"]
+mod without_pidfd;
+
+/// What does not hold where the system makes no pidfds: a parent of a parent cannot be watched there.
+#[cfg(target_os = "linux")]
+const NEED_PIDFDS: &[&str] = &["a_busy_child_behind_a_shell_ends_when_its_parent_has_died"];
 
 use std::process::Command;
 
