@@ -192,7 +192,7 @@ pub enum ErrorKind {
     Encode,
     /// A message arrived whole but is not of the expected type. It was skipped; the connection is still good.
     Decode,
-    /// A message arrived whole but is not valid MessagePack. It was skipped; the connection is still good.
+    /// A message arrived whole but is not valid MessagePack, or with Node.js not valid JSON or no structured clone. It was skipped; the connection is still good.
     Malformed,
     /// A message is larger than the limit. At the sender nothing was sent and the connection is still good; at the
     /// receiver the connection is unusable from here on, for the rest of the message was not read.

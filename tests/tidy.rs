@@ -207,10 +207,13 @@ fn the_wire_layer_takes_bytes_and_gives_bytes() {
     let files = files(&["src/wire"], ".rs").into_iter();
     none(files.flat_map(|file| {
         // rmp and serde_json write through `io::Write`; there they write into memory.
-        let is_sink = |line| file.path == "src/wire/capped.rs" && line == "use std::io;";
+        let is_sink = |line: &str| {
+            let sinks = ["src/wire/capped.rs", "src/wire/node/json/formatter.rs"];
+            sinks.contains(&&*file.path) && line.starts_with("use std::io")
+        };
         let lines = file.code_without_tests();
         lines
-            .filter(|(_, line)| breaks(line) && !is_sink(*line))
+            .filter(|(_, line)| breaks(line) && !is_sink(line))
             .map(|(number, line)| format!("{}:{number}: {line}", file.path))
             .collect::<Vec<_>>()
     }));

@@ -2,16 +2,22 @@
 
 mod channel;
 mod control;
+mod fault;
 mod frame;
+mod javascript;
 mod json;
 mod libuv;
+mod special;
 mod v8;
+mod value;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::channel::Format;
 pub(super) use self::control::check;
+use self::fault::Fault;
 pub(super) use self::frame::{Reader, begin, finish};
+pub use self::value::{BigInt, ErrorClass, Object, OutOfRange, Value, View};
 use super::Limits;
 use crate::Result;
 
