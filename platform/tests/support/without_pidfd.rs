@@ -35,7 +35,7 @@ fn without_pidfd(errno: i32, work: impl FnOnce() -> Output + Send + 'static) -> 
     let thread = std::thread::spawn(move || {
         forbid_pidfds(errno);
         // SAFETY: takes two integers.
-        let made = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) };
+        let made = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) };
         let error = io::Error::last_os_error();
         assert_eq!((made, error.raw_os_error()), (-1, Some(errno)));
         work()
