@@ -228,8 +228,8 @@ impl Listener {
     /// Closes a client for which there is no place, and tells it why.
     #[cold]
     fn refuse(&self, client: platform::Stream) {
-        trace::debug!("refused a client of {:?}: too many", self.name);
-        let words = self.quota.refusal(&self.config);
+        let (reason, words) = self.quota.refusal(&self.config);
+        trace::warn!("refused a client of {:?}: {reason}", self.name);
         let (_, mut write) = client.into_split();
         // An empty socket or pipe takes this at once. Nobody waits for one that does not.
         let _ = at_once(|| {

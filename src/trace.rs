@@ -1,15 +1,15 @@
-//! `debug!`: that of `tracing`, or a macro of the same name that only type-checks its arguments, so
-//! that the places which call it need no `cfg`.
+//! `debug!` and `warn!`: those of `tracing`, or macros of the same names that only type-check their arguments, so
+//! that the places which call them need no `cfg`.
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "tracing")] {
-        pub(crate) use tracing::debug;
+        pub(crate) use tracing::{debug, warn};
     } else {
         macro_rules! discard {
-            ($($argument:expr),* $(,)?) => {{
-                let _ = || { $(let _ = &$argument;)* };
+            ($($argument:tt)*) => {{
+                let _ = || { let _ = format_args!($($argument)*); };
             }};
         }
-        pub(crate) use discard as debug;
+        pub(crate) use {discard as debug, discard as warn};
     }
 }

@@ -217,6 +217,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.kill_on_drop {
+            if let Ok(None) = self.try_wait() {
+                trace::debug!("killed {}: its handle was dropped", self.name);
+            }
             // Also if the process has ended: its descendants may not. Nobody is left to tell what goes wrong.
             let _ = self.process.kill();
         }

@@ -42,8 +42,8 @@ impl Quota {
         })
     }
 
-    /// What a client that got no place is told: a hello which says why.
-    pub(crate) fn refusal(&self, config: &Config) -> Vec<u8> {
+    /// Why a client got no place, and the bytes that tell it: a hello which says so.
+    pub(crate) fn refusal(&self, config: &Config) -> (String, Vec<u8>) {
         let reason = match self.0.open.load(Ordering::Relaxed) >= config.max_connections {
             true => format!(
                 "it has as many clients as it takes ({})",
@@ -56,7 +56,7 @@ impl Quota {
         };
         let mut bytes = Vec::new();
         config.hello().with_refusal(&reason).encode(&mut bytes);
-        bytes
+        (reason, bytes)
     }
 }
 
