@@ -11,6 +11,7 @@
 mod child_of_node;
 mod ends;
 mod messages;
+mod number;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! Channels from and to Node.js: a socket with a number.
 
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Launcher {
         let (ours, theirs) = socket_pair()?;
         let channel = Stream::from_fd(ours)?;
         command
-            .env(NODE_CHANNEL_VARIABLE, theirs.as_raw_fd().to_string())
+            .env(NODE_CHANNEL_VARIABLE, Numbered::NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE)
             .stdin(stdio(options.stdin));
         if options.kill_tree {
