@@ -13,6 +13,8 @@ mod connection;
 pub(crate) mod fixtures;
 mod hello;
 mod name;
+#[cfg(feature = "node")]
+mod node;
 mod round_trip;
 mod sample;
 mod scan;
@@ -26,6 +28,8 @@ use offspring::ErrorKind;
 pub use self::connection::connection;
 pub use self::hello::hello;
 pub use self::name::name;
+#[cfg(feature = "node")]
+pub use self::node::{node_json, node_v8};
 pub use self::round_trip::round_trip;
 pub use self::scan::scan;
 pub use self::stream::stream;

@@ -9,6 +9,7 @@
 //! ```
 #![expect(clippy::unwrap_used, reason = "in a test it is the assertion")]
 
+mod node;
 mod seeds;
 #[path = "../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is a library for the fuzzer")]
@@ -18,6 +19,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "node")]
+use offspring::node::Serialization;
 use offspring::wire::{Body, Hello, Inbox, Limits};
 
 use crate::seeds::{Seed, seeds};
@@ -26,6 +29,16 @@ use crate::targets::fixtures::Value;
 
 /// Relative, so that it is found from Wine too.
 const CORPUS: &str = "fuzz/corpus";
+
+const FOLDERS: [&str; 7] = [
+    "hello",
+    "name",
+    "node_json",
+    "node_v8",
+    "round_trip",
+    "scan",
+    "stream",
+];
 
 /// Runs every file of a folder, also what a fuzzer has found, and compares the verdicts.
 #[track_caller]
@@ -82,6 +95,18 @@ fn names() {
 }
 
 #[test]
+#[cfg(feature = "node")]
+fn messages_of_node_in_json() {
+    judge("node_json", targets::node_json);
+}
+
+#[test]
+#[cfg(feature = "node")]
+fn messages_of_node_as_clones() {
+    judge("node_v8", targets::node_v8);
+}
+
+#[test]
 fn samples_of_a_program() {
     judge("round_trip", targets::round_trip);
 }
@@ -114,6 +139,14 @@ fn bad_bytes_are_refused_in_64_kib() {
             refused = match name.split('/').next().unwrap() {
                 "stream" => read_stream(&bytes).is_err(),
                 "hello" => Hello::parse(&bytes).is_err() || verdict != "Protocol",
+                #[cfg(feature = "node")]
+                "node_json" => Serialization::Json
+                    .decode::<offspring::node::Value>(&bytes, Limits::new())
+                    .is_err(),
+                #[cfg(feature = "node")]
+                "node_v8" => Serialization::Advanced
+                    .decode::<offspring::node::Value>(&bytes, Limits::new())
+                    .is_err(),
                 "scan" => Body::new(&bytes, Limits::new()).decode::<Value>().is_err(),
                 _ => true,
             };
@@ -153,7 +186,7 @@ fn the_files_are_what_the_seeds_say() {
     if write {
         write_files(&seeds);
     }
-    let mut rest: BTreeMap<_, _> = ["hello", "name", "round_trip", "scan", "stream"]
+    let mut rest: BTreeMap<_, _> = FOLDERS
         .into_iter()
         .flat_map(|folder| {
             let files = files(&Path::new(CORPUS).join(folder)).into_iter();

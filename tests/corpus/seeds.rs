@@ -1,5 +1,6 @@
 //! Where the bytes in `fuzz/corpus` come from.
 
+use crate::node::{node_clones, node_lines};
 use crate::targets::fixtures::{Random, frame, hello, unhex};
 
 /// A file in `fuzz/corpus`.
@@ -21,15 +22,17 @@ pub(crate) fn seeds() -> Vec<Seed> {
     };
     folder("hello", hellos());
     folder("name", names());
+    folder("node_json", node_lines());
+    folder("node_v8", node_clones());
     folder("round_trip", tapes());
     folder("scan", messages());
     folder("stream", streams());
     seeds
 }
 
-type File = (String, Vec<u8>, &'static str);
+pub(crate) type File = (String, Vec<u8>, &'static str);
 
-fn file(name: &str, bytes: impl AsRef<[u8]>, verdict: &'static str) -> File {
+pub(crate) fn file(name: &str, bytes: impl AsRef<[u8]>, verdict: &'static str) -> File {
     (name.to_owned(), bytes.as_ref().to_vec(), verdict)
 }
 
