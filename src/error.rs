@@ -126,6 +126,7 @@ impl ErrorKind {
                 | Self::Full
                 | Self::Empty
                 | Self::Stalled
+                | Self::Unsupported
         )
     }
 }
@@ -178,6 +179,7 @@ impl From<Error> for io::Error {
             | ErrorKind::TooManyItems { .. }
             | ErrorKind::Protocol
             | ErrorKind::Incompatible => Io::InvalidData,
+            ErrorKind::Unsupported => Io::Unsupported,
             _ => Io::Other,
         };
         Self::new(kind, error)
@@ -251,6 +253,8 @@ pub enum ErrorKind {
     NotAChild,
     /// The program has already attached to its parent.
     AlreadyAttached,
+    /// This system, or the other side, does not know such a thing.
+    Unsupported,
     /// The operating system reported something else; see [`source`](StdError::source).
     Io,
 }

@@ -107,6 +107,8 @@ mod config;
 #[cfg(feature = "tokio")]
 mod connection;
 mod error;
+#[cfg(all(feature = "node", feature = "tokio", unix))]
+mod handle;
 #[cfg(feature = "tokio")]
 mod listener;
 mod name;
@@ -125,6 +127,8 @@ pub use crate::config::Config;
 #[cfg(feature = "tokio")]
 pub use crate::connection::{Connection, Receiver, Sender};
 pub use crate::error::{Error, ErrorKind, Result};
+#[cfg(all(feature = "node", feature = "tokio", unix))]
+pub use crate::handle::Handle;
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::Name;

@@ -58,6 +58,11 @@ pub use crate::node::{
     NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
     attach_node,
 };
+#[cfg(all(feature = "node", feature = "tokio"))]
+pub use sys::Handle;
+#[cfg(all(feature = "node", feature = "tokio", unix))]
+pub use sys::socket::{SocketKind, set_nonblocking, socket_kind};
+
 #[cfg(feature = "tokio")]
 pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};
 #[cfg(feature = "tokio")]

@@ -67,6 +67,23 @@ impl ReadHalf {
     }
 }
 
+#[cfg(feature = "node")]
+impl ReadHalf {
+    /// The first handle, of a channel from or to Node, that has come beside the bytes read so far and was not taken yet.
+    pub fn take_handle(&mut self) -> Option<crate::Handle> {
+        self.0.take_handle()
+    }
+}
+
+#[cfg(feature = "node")]
+impl WriteHalf {
+    /// Over a channel from or to Node, sends `handle` along with the byte at `position`, counted from the first byte of the stream, which is still to be
+    /// written. Positions do not go down.
+    pub fn send_handle(&mut self, position: u64, handle: crate::Handle) {
+        self.0.send_handle(position, handle);
+    }
+}
+
 impl AsyncRead for ReadHalf {
     fn poll_read(
         mut self: Pin<&mut Self>,

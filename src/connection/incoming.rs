@@ -151,6 +151,19 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         self.wakers.wake_all();
     }
 
+    /// The next handle that has come beside the bytes read so far.
+    #[cfg(feature = "node")]
+    pub(super) fn take_handle(&self) -> Option<offspring_platform::Handle>
+    where
+        R: 'static,
+    {
+        let mut reader = lock(&self.reader);
+        // Other transports carry none.
+        let half: &mut dyn std::any::Any = reader.half.as_mut()?;
+        let half: &mut offspring_platform::ReadHalf = half.downcast_mut()?;
+        half.take_handle()
+    }
+
     /// Closes this direction, but keeps what has arrived.
     pub(super) fn close(&self, read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>) {
         let mut guard = lock(&self.reader);

@@ -133,6 +133,13 @@ impl<T: Transport> Link<T> {
     }
 }
 
+#[cfg(all(feature = "node", unix))]
+impl<T: Transport> Link<T> {
+    pub(super) fn outgoing(&self) -> &Outgoing<T::WriteHalf> {
+        &self.outgoing
+    }
+}
+
 impl<T: Transport> Line for Link<T> {
     fn peer(&self) -> &str {
         &self.peer
@@ -167,6 +174,11 @@ impl<T: Transport> Line for Link<T> {
             let _ = at_once(|| self.outgoing.poll_flush_all());
         }
         self.end_after_goodbye();
+    }
+
+    #[cfg(feature = "node")]
+    fn take_handle(&self) -> Option<offspring_platform::Handle> {
+        self.incoming.take_handle()
     }
 
     fn make_room(&self) {

@@ -1,5 +1,7 @@
 //! [`Connection`]: typed messages over a transport.
 
+#[cfg(all(feature = "node", unix))]
+mod handles;
 mod incoming;
 mod link;
 mod open;

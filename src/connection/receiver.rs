@@ -187,7 +187,7 @@ impl<M, T: Transport> Receiver<M, T> {
     }
 
     /// Waits for more bytes.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut filled = self.poll_transport();
         if filled.is_pending() {
             // Only the poll after the registration may be relied on, see `Wakers`.
@@ -372,6 +372,17 @@ impl<M: DeserializeOwned, T: Transport> Stream for Receiver<M, T> {
                 Poll::Ready(Some(Err(error)))
             }
         }
+    }
+}
+
+#[cfg(all(feature = "node", unix))]
+impl<M, T: Transport> Receiver<M, T> {
+    pub(super) fn talk_mut(&mut self) -> &mut Talk {
+        &mut self.talk
+    }
+
+    pub(super) fn has_arrived(&mut self, number: u64) -> Result<Option<bool>> {
+        self.talk.has_arrived(&*self.link, number)
     }
 }
 

@@ -259,6 +259,14 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     }
 }
 
+#[cfg(all(feature = "node", unix))]
+impl<M: ?Sized, T: Transport> Sender<M, T> {
+    /// Waits until everything before `target` has left.
+    pub(super) async fn flush_to(&self, target: u64) -> Result<()> {
+        self.flush_until(target).await
+    }
+}
+
 impl<M: ?Sized, T: Transport> Clone for Sender<M, T> {
     fn clone(&self) -> Self {
         self.link.add_sender();

@@ -60,7 +60,7 @@ use crate::wire::Body;
 /// # }
 /// ```
 pub struct Child<Tx: ?Sized, Rx> {
-    connection: Connection<Tx, Rx>,
+    pub(super) connection: Connection<Tx, Rx>,
     process: Process,
     stage: Stage,
     /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).
@@ -186,7 +186,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     }
 
     /// Adds to the error of a connection that broke how the process ended, if it did.
-    async fn explain(&mut self, error: Error) -> Error {
+    pub(super) async fn explain(&mut self, error: Error) -> Error {
         if !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Truncated) {
             return error;
         }

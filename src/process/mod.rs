@@ -3,6 +3,8 @@
 mod child;
 mod command;
 mod event;
+#[cfg(all(feature = "node", unix))]
+mod handles;
 #[cfg(feature = "node")]
 mod node;
 mod parent;

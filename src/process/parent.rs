@@ -48,7 +48,7 @@ use crate::{Config, Connection, Sender, trace};
 /// }
 /// ```
 pub struct Parent<Tx: ?Sized, Rx> {
-    connection: Connection<Tx, Rx>,
+    pub(super) connection: Connection<Tx, Rx>,
     id: u32,
     stage: Stage,
 }

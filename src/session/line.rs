@@ -25,6 +25,12 @@ pub(crate) trait Line {
     /// Writes what waits, as far as possible without waiting. A failure is remembered and reported to the next sender.
     fn push_out(&self);
 
+    /// The next handle that has come beside the bytes read so far.
+    #[cfg(feature = "node")]
+    fn take_handle(&self) -> Option<offspring_platform::Handle> {
+        None
+    }
+
     /// Makes more room for bytes that wait, if that can be done.
     fn make_room(&self);
 

@@ -3,6 +3,8 @@
 //! Whoever drives a connection decides when to read and to write, and who waits how.
 
 mod encoder;
+#[cfg(feature = "node")]
+mod handles;
 mod line;
 mod queue;
 mod quota;

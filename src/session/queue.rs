@@ -62,6 +62,17 @@ impl Queue {
 
     /// Encodes a message and tells the position in the stream behind it; `None` if it has to wait for room.
     pub(crate) fn push<M: Serialize + ?Sized>(&self, message: &M) -> Option<Result<u64>> {
+        let pushed = self.push_by(|outbox| outbox.push(message));
+        pushed.map(|result| result.map(|(_, end)| end))
+    }
+
+    /// Answers a handle.
+    #[cfg(feature = "node")]
+    pub(crate) fn push_answer(&self, arrived: bool) {
+        self.push_control(|outbox| outbox.push_answer(arrived));
+    }
+
+    fn push_by(&self, push: impl FnOnce(&mut Outbox) -> Result<()>) -> Option<Result<(u64, u64)>> {
         let mut outbox = self.outbox();
         if let Some(kind) = self.failed.get() {
             return Some(Err(gone(*kind)));
@@ -69,15 +80,16 @@ impl Queue {
         if self.waiting_bytes() >= self.limit && !self.closed.load(Ordering::Relaxed) {
             return None;
         }
+        let start = outbox.total();
         let encoding = self.encoder.begin();
-        let result = outbox.push(message);
+        let result = push(&mut outbox);
         drop(encoding);
         let total = outbox.total();
         self.encoded.store(total, Ordering::Release);
         if result.is_ok() {
             self.fed.store(total, Ordering::Release);
         }
-        Some(result.map(|()| total))
+        Some(result.map(|()| (start, total)))
     }
 
     /// Says goodbye, once: no message follows.
@@ -218,6 +230,20 @@ impl Queue {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.encoder.is_another();
         lock(&self.outbox)
+    }
+}
+
+#[cfg(all(feature = "node", unix))]
+impl Queue {
+    /// Encodes a message with which a handle goes, and tells where in the stream it begins and ends.
+    ///
+    /// Nobody may write before the handle is where it has to be.
+    pub(crate) fn push_with_handle<M: Serialize + ?Sized>(
+        &self,
+        kind: crate::wire::node::HandleKind,
+        message: &M,
+    ) -> Option<Result<(u64, u64)>> {
+        self.push_by(|outbox| outbox.push_with_handle(kind, message))
     }
 }
 

@@ -4,6 +4,11 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Line;
+#[cfg(feature = "node")]
+use super::handles::Handles;
+#[cfg(feature = "node")]
+use offspring_platform::Handle;
+
 use crate::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::{Agreement, Body, Envelope, Inbox};
@@ -20,6 +25,8 @@ pub(crate) struct Talk {
     peer: Peer,
     /// How many bytes may wait to be received.
     limit: usize,
+    #[cfg(feature = "node")]
+    handles: Handles,
 }
 
 /// What the other side has said about itself.
@@ -88,6 +95,8 @@ impl Talk {
             late: false,
             peer: Peer::default(),
             limit: config.read_ahead_limit(),
+            #[cfg(feature = "node")]
+            handles: Handles::default(),
         }
     }
 
@@ -127,7 +136,30 @@ impl Talk {
                         return Ok(Next::NeedMore);
                     };
                     line.taken().count();
+                    #[cfg(feature = "node")]
+                    self.handles.came(None);
                     return Ok(Next::Message(read(body)));
+                }
+                #[cfg(feature = "node")]
+                Ok(Some(Envelope::WithHandle { message, again })) => {
+                    let handle = self.handles.ahead().unwrap_or_else(|| answer(line));
+                    let missing = handle.is_none() && again;
+                    let (Some(body), false) = (message, missing) else {
+                        // Not for the program, or it comes once more; what came along is closed.
+                        continue;
+                    };
+                    let Some(read) = read.take() else {
+                        return Ok(Next::NeedMore);
+                    };
+                    line.taken().count();
+                    self.handles.came(handle);
+                    return Ok(Next::Message(read(body)));
+                }
+                #[cfg(feature = "node")]
+                Ok(Some(Envelope::HandleAnswer { arrived })) => {
+                    if !self.handles.was_ahead() {
+                        self.handles.answered(arrived);
+                    }
                 }
                 Ok(Some(Envelope::Goodbye { taken })) => {
                     self.peer.taken = self.peer.taken.max(taken);
@@ -297,9 +329,60 @@ impl Talk {
                     }
                 }
                 Ok(Some(Envelope::Message(_))) => {}
+                #[cfg(feature = "node")]
+                Ok(Some(Envelope::WithHandle { .. })) => self.handles.look_ahead(answer(line)),
+                #[cfg(feature = "node")]
+                Ok(Some(Envelope::HandleAnswer { arrived })) => {
+                    self.handles.answered_ahead(arrived);
+                }
                 Err(error) => return Err(at_peer(line, error)),
             }
         }
+    }
+}
+
+/// Takes the handle of a message that has just been read, and answers: once, and at once, for Node waits with everything
+/// else until it has the answer.
+#[cfg(feature = "node")]
+fn answer(line: &impl Line) -> Option<Handle> {
+    let handle = line.take_handle();
+    line.queue().push_answer(handle.is_some());
+    line.push_out();
+    handle
+}
+
+#[cfg(all(feature = "node", unix))]
+impl Talk {
+    /// From here on the handle of a message that is taken is kept, or not.
+    pub(crate) fn want_handle(&mut self, wanted: bool) {
+        self.handles.wanted = wanted;
+    }
+
+    /// The handle of the message that was taken last.
+    pub(crate) fn take_handle(&mut self) -> Option<Handle> {
+        self.handles.take()
+    }
+
+    /// Notes a handle that was sent, and gives the number by which to ask for the answer.
+    pub(crate) fn sent_handle(&mut self, copy: std::sync::Arc<Handle>) -> u64 {
+        self.handles.sent(copy)
+    }
+
+    /// Whether the last handle that was sent has arrived; `None` if that has not been said yet.
+    pub(crate) fn has_arrived(&mut self, line: &impl Line, number: u64) -> Result<Option<bool>> {
+        self.look_ahead(line, Waiting::NotTaken)?;
+        if let Some(arrived) = self.handles.answer(number) {
+            return Ok(Some(arrived));
+        }
+        let (kind, why) = if self.peer.left.is_some() {
+            (ErrorKind::Disconnected, "it is gone")
+        } else if self.inbox.buffered() >= self.limit {
+            (ErrorKind::Stalled, "too much of it waits to be received")
+        } else {
+            return Ok(None);
+        };
+        let text = format!("send a handle to {}: {why}", line.peer());
+        Err(Error::new(kind, text))
     }
 }
 

@@ -6,6 +6,8 @@ use super::format::Codec;
 use super::frame::Frame;
 use super::limits::Limits;
 use super::msgpack;
+#[cfg(feature = "node")]
+use super::node;
 use crate::{Error, ErrorKind, Result};
 
 /// What a frame is for.
@@ -44,6 +46,31 @@ pub enum Envelope<'a> {
         /// How many of this side's messages it has taken in all.
         count: u64,
     },
+    /// A message from Node, with which a handle travels beside the bytes. It wants one answer.
+    #[cfg(feature = "node")]
+    WithHandle {
+        /// The message; `None` if it is not for the program.
+        message: Option<Body<'a>>,
+        /// Node sends it again if the answer is that no handle has come.
+        again: bool,
+    },
+    /// The answer of Node to a handle.
+    #[cfg(feature = "node")]
+    HandleAnswer {
+        /// Whether the handle has come.
+        arrived: bool,
+    },
+}
+
+#[cfg(feature = "node")]
+impl<'a> Envelope<'a> {
+    pub(super) fn carried(mut body: Body<'a>, carrier: node::Carrier) -> Self {
+        body.layers = carrier.layers;
+        Self::WithHandle {
+            message: (!carrier.foreign).then_some(body),
+            again: carrier.again,
+        }
+    }
 }
 
 impl<'a> Envelope<'a> {
@@ -83,6 +110,9 @@ pub struct Body<'a> {
     bytes: &'a [u8],
     limits: Limits,
     codec: Codec,
+    /// How many control messages are around the message itself.
+    #[cfg(feature = "node")]
+    layers: u8,
 }
 
 impl<'a> Body<'a> {
@@ -105,6 +135,8 @@ impl<'a> Body<'a> {
             bytes,
             limits,
             codec,
+            #[cfg(feature = "node")]
+            layers: 0,
         }
     }
 
@@ -147,7 +179,18 @@ impl<'a> Body<'a> {
         match self.codec {
             Codec::MessagePack => msgpack::decode(self.bytes, self.limits),
             #[cfg(feature = "node")]
-            Codec::Node(serialization) => serialization.decode(self.bytes, self.limits),
+            Codec::Node(serialization) => {
+                let (bytes, limits) = (self.bytes, self.limits);
+                match self.layers {
+                    0 => serialization.decode(bytes, limits),
+                    1 => serialization
+                        .decode(bytes, limits)
+                        .map(|node::Inner(message)| message),
+                    _ => serialization
+                        .decode(bytes, limits)
+                        .map(|node::Inner(node::Inner(message))| message),
+                }
+            }
         }
     }
 }

@@ -21,6 +21,9 @@ impl Order {
             Envelope::Message(_) => return Ok(()),
             Envelope::Goodbye { taken } => taken,
             Envelope::Taken { count } => count,
+            // Only Node says such things, of which there is no order to keep.
+            #[cfg(feature = "node")]
+            Envelope::WithHandle { .. } | Envelope::HandleAnswer { .. } => return Ok(()),
         };
         if taken < self.taken {
             return fault("the number of messages taken goes down");

@@ -117,12 +117,7 @@ impl Outbox {
     /// assert!(outbox.is_empty());
     /// ```
     pub fn push<M: Serialize + ?Sized>(&mut self, message: &M) -> Result<()> {
-        if self.closed {
-            return Err(Error::new(
-                ErrorKind::Closed,
-                "send a message: this side has said goodbye",
-            ));
-        }
+        self.check_open()?;
         match self.format {
             Format::Offspring => {
                 let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
@@ -131,17 +126,61 @@ impl Outbox {
             }
             #[cfg(feature = "node")]
             Format::Node(format) => {
-                let draft = Draft::of(&mut self.bytes, |bytes| node::begin(bytes, format));
-                let body = draft.bytes.len();
                 let (serialization, limits) = (format.serialization, self.limits);
-                serialization.encode(message, limits, draft.bytes)?;
-                let name = std::any::type_name::<M>();
-                node::check(serialization, &draft.bytes[body..], limits, name)?;
-                draft.finish_with(|bytes, start| node::finish(bytes, start, format));
+                self.push_for_node(format, |bytes| {
+                    let body = bytes.len();
+                    serialization.encode(message, limits, bytes)?;
+                    let name = std::any::type_name::<M>();
+                    node::check(serialization, &bytes[body..], limits, name)
+                })?;
             }
         }
         self.messages += 1;
         Ok(())
+    }
+
+    #[cfg(feature = "node")]
+    pub(super) fn push_for_node(
+        &mut self,
+        format: node::Format,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let draft = Draft::of(&mut self.bytes, |bytes| node::begin(bytes, format));
+        encode(draft.bytes)?;
+        draft.finish_with(|bytes, start| node::finish(bytes, start, format));
+        Ok(())
+    }
+
+    #[cfg(feature = "node")]
+    pub(super) fn push_counted(
+        &mut self,
+        push: impl FnOnce(&mut Self, Limits) -> Result<()>,
+    ) -> Result<()> {
+        self.check_open()?;
+        let limits = self.limits;
+        push(self, limits)?;
+        self.messages += 1;
+        Ok(())
+    }
+
+    #[cfg(feature = "node")]
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    #[cfg(feature = "node")]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match self.closed {
+            true => Err(Error::new(
+                ErrorKind::Closed,
+                "send a message: this side has said goodbye",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Adds the goodbye: no message of this side comes after it. `taken` is how many messages of the peer this

@@ -32,7 +32,7 @@ const PARENT: &str = r"
 ";
 
 /// Runs a parent to its end; it tells of what is wrong by its status.
-async fn run(script: &str) -> Result<()> {
+pub(crate) async fn run(script: &str) -> Result<()> {
     let Some(source) = Source::new(&format!("{PARENT}\n{script}")) else {
         return Ok(());
     };

@@ -10,6 +10,8 @@
 
 mod child_of_node;
 mod ends;
+#[cfg(unix)]
+mod handles;
 mod messages;
 mod number;
 mod scripts;

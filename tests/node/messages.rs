@@ -29,7 +29,7 @@ async fn values_come_back_as_they_were_sent() -> Result<()> {
             parts: vec![Some(1.5), None, Some(-0.25), Some(1e300)],
             tags: [("ä".to_owned(), true), ("7".to_owned(), false)].into(),
         };
-        for serialization in [Serialization::Json] {
+        for serialization in BOTH {
             let mut child = source.command(serialization).spawn::<Job, Job>()?;
             for _ in 0..3 {
                 child.send(&job).await?;

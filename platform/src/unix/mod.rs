@@ -20,11 +20,15 @@ cfg_if::cfg_if! {
         mod numbered;
         mod orphan;
         mod ownership;
+        #[cfg(feature = "node")]
+        mod passing;
         mod peer;
         mod process;
         mod program;
         mod reaper;
         mod slot;
+        #[cfg(feature = "node")]
+        pub(crate) mod socket;
         mod spawn;
         mod stream;
 
@@ -36,6 +40,10 @@ cfg_if::cfg_if! {
         pub(crate) use stream::{ReadHalf, Stream, WriteHalf};
     }
 }
+
+/// What can travel beside the bytes of a stream.
+#[cfg(all(feature = "node", feature = "tokio"))]
+pub type Handle = std::os::fd::OwnedFd;
 
 /// The path of the socket. Creates nothing.
 pub(crate) fn address(name: &Name) -> io::Result<PathBuf> {

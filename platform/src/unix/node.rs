@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::{FdFlags, dup2, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
-use rustix::net::sockopt::{socket_acceptconn, socket_type};
+use rustix::net::sockopt::socket_type;
 use rustix::net::{AddressFamily, SocketType, getsockname};
 use rustix::process::getppid;
 
@@ -16,6 +16,7 @@ use super::descriptor::{retry, socket_pair, spawning};
 use super::error::need_runtime;
 use super::numbered::Numbered;
 use super::slot::dev_null;
+use super::socket::listens;
 use super::spawn::{occupy_stdin, started};
 use super::{Stream, orphan};
 use crate::AttachError;
@@ -38,7 +39,7 @@ impl Launcher {
         need_runtime("spawn a child")?;
         let _occupied = occupy_stdin()?;
         let (ours, theirs) = socket_pair()?;
-        let channel = Stream::from_fd(ours)?;
+        let channel = Stream::from_fd(ours)?.with_handles();
         command
             .env(NODE_CHANNEL_VARIABLE, Numbered::NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE)
@@ -82,7 +83,7 @@ impl Slot {
             && (number <= 2 || !fcntl_getfd(fd).ok()?.contains(FdFlags::CLOEXEC))
             && getsockname(fd).ok()?.address_family() == AddressFamily::UNIX
             && socket_type(fd).ok()? == SocketType::STREAM
-            && !socket_acceptconn(fd).unwrap_or(false);
+            && !listens(fd);
         is_it.then_some(Self(number))
     }
 
@@ -92,7 +93,7 @@ impl Slot {
             .or_else(|| getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()))
             .unwrap_or_default();
         orphan::watch(parent, ORPHAN_GRACE, &channel)?;
-        Ok((Stream::from_fd(channel)?, parent))
+        Ok((Stream::from_fd(channel)?.with_handles(), parent))
     }
 
     /// Out of the sight of children, and out of the standard streams.

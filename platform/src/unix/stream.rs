@@ -18,6 +18,8 @@ use tokio::time::{Sleep, sleep, timeout_at};
 use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
 use super::exit::{ExitFd, ExitWatch};
+#[cfg(feature = "node")]
+use super::passing::{Received, Sending};
 use super::{address, peer};
 use crate::Name;
 
@@ -28,6 +30,9 @@ pub(crate) struct Stream {
     peer_pid: Option<u32>,
     in_flight: InFlight,
     reader: Option<ExitWatch>,
+    /// Descriptors may travel beside the bytes.
+    #[cfg(feature = "node")]
+    handles: bool,
 }
 
 impl Stream {
@@ -94,7 +99,16 @@ impl Stream {
             peer_pid,
             in_flight: InFlight::default(),
             reader: None,
+            #[cfg(feature = "node")]
+            handles: false,
         })
+    }
+
+    /// Lets descriptors travel beside the bytes, from the first one on.
+    #[cfg(feature = "node")]
+    pub(super) fn with_handles(mut self) -> Self {
+        self.handles = true;
+        self
     }
 
     /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
@@ -116,12 +130,18 @@ impl Stream {
         let read = ReadHalf {
             readable: self.readable,
             in_flight: self.in_flight,
+            #[cfg(feature = "node")]
+            received: self.handles.then(Box::default),
         };
         let write = WriteHalf {
             fd,
             runtime: self.runtime,
             full: None,
             reader: self.reader,
+            #[cfg(feature = "node")]
+            company: Company(self.handles.then(Box::default)),
+            #[cfg(not(feature = "node"))]
+            company: Company,
         };
         (read, write)
     }
@@ -131,10 +151,17 @@ impl Stream {
 pub(crate) struct ReadHalf {
     readable: Watched,
     in_flight: InFlight,
+    /// Descriptors that came beside the bytes, if there can be any.
+    #[cfg(feature = "node")]
+    received: Option<Box<Received>>,
 }
 
 impl ReadHalf {
     pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "node")]
+        if let Some(received) = &mut self.received {
+            return Ok(received.recv(self.readable.get_ref(), buf)?);
+        }
         // Whatever the runtime thinks: its thread may not have come round to see the data yet, and the exit of a
         // child is often seen before that.
         Ok(retry(|| recv(self.readable.get_ref(), &mut *buf, RecvFlags::DONTWAIT))?.1)
@@ -145,6 +172,14 @@ impl ReadHalf {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        #[cfg(feature = "node")]
+        if let Some(received) = &mut self.received {
+            let read = received.poll_recv(&self.readable, cx, buf);
+            if read.is_ready() {
+                self.in_flight.taken();
+            }
+            return read;
+        }
         loop {
             let mut ready = ready!(self.readable.poll_read_ready(cx))?;
             // SAFETY: `recv` writes to the room and never makes what was initialised uninitialised again.
@@ -192,6 +227,7 @@ pub(crate) struct WriteHalf {
     full: Option<Full>,
     /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
     reader: Option<ExitWatch>,
+    company: Company,
 }
 
 #[derive(Debug)]
@@ -209,6 +245,7 @@ impl WriteHalf {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let buf = self.company.fitting(buf);
         loop {
             match &mut self.full {
                 Some(Full::Watched(room, _)) => {
@@ -216,7 +253,7 @@ impl WriteHalf {
                         return self.poll_reader(cx);
                     };
                     let mut ready = ready?;
-                    match send_now(&self.fd, buf) {
+                    match self.company.send(&self.fd, buf) {
                         Err(Errno::WOULDBLOCK) => ready.clear_ready(),
                         answer => {
                             if SHORT_MEANS_ALL && answer.is_ok_and(|n| n < buf.len()) {
@@ -232,7 +269,7 @@ impl WriteHalf {
                         ready!(sleep.as_mut().poll(cx));
                     }
                     // The runtime is not asked first: what is said on drop, at the last moment, has to leave at once.
-                    match send_now(&self.fd, buf) {
+                    match self.company.send(&self.fd, buf) {
                         Err(Errno::WOULDBLOCK) => {
                             let reader = self.reader.as_mut();
                             *waiting = Some(Full::new(&self.fd, reader, &self.runtime)?);
@@ -286,8 +323,62 @@ impl WriteHalf {
 
 /// Sends what there is room for. Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and
 /// ends it.
-fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
+pub(super) fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
     retry(|| send(fd, buf, NO_SIGNAL))
+}
+
+#[cfg(feature = "node")]
+impl ReadHalf {
+    pub(crate) fn take_handle(&mut self) -> Option<OwnedFd> {
+        self.received.as_mut()?.take()
+    }
+}
+
+#[cfg(feature = "node")]
+impl WriteHalf {
+    pub(crate) fn send_handle(&mut self, position: u64, fd: OwnedFd) {
+        if let Some(sending) = &mut self.company.0 {
+            sending.add(position, fd);
+        }
+    }
+}
+
+/// What goes beside the bytes, if anything ever does.
+#[cfg(feature = "node")]
+#[derive(Debug)]
+struct Company(Option<Box<Sending>>);
+
+#[cfg(feature = "node")]
+impl Company {
+    fn fitting<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        match &self.0 {
+            Some(sending) => sending.fitting(buf),
+            None => buf,
+        }
+    }
+
+    fn send(&mut self, fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
+        match &mut self.0 {
+            Some(sending) => sending.send(fd, buf),
+            None => send_now(fd, buf),
+        }
+    }
+}
+
+/// Nothing goes beside the bytes.
+#[cfg(not(feature = "node"))]
+#[derive(Debug)]
+struct Company;
+
+#[cfg(not(feature = "node"))]
+impl Company {
+    fn fitting<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
+        buf
+    }
+
+    fn send(&mut self, fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
+        send_now(fd, buf)
+    }
 }
 
 impl Full {

@@ -48,6 +48,10 @@ cfg_if::cfg_if! {
     }
 }
 
+/// What can travel beside the bytes of a stream: nothing.
+#[cfg(all(feature = "node", feature = "tokio"))]
+pub type Handle = std::convert::Infallible;
+
 /// The pipe of a name: all pipes of a computer live in one folder, so the label carries its user's SID.
 pub(crate) fn address(name: &Name) -> io::Result<PathBuf> {
     match name.address() {

@@ -205,6 +205,20 @@ impl ReadHalf {
     }
 }
 
+#[cfg(feature = "node")]
+impl ReadHalf {
+    pub(crate) fn take_handle(&mut self) -> Option<super::Handle> {
+        None
+    }
+}
+
+#[cfg(feature = "node")]
+impl WriteHalf {
+    pub(crate) fn send_handle(&mut self, _: u64, handle: super::Handle) {
+        match handle {}
+    }
+}
+
 impl std::fmt::Debug for ReadHalf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReadHalf")

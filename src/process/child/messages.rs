@@ -241,7 +241,10 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
         }
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Rx>>> {
+    pub(in crate::process) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Rx>>> {
         let received = ready!(self.poll_recv_with(cx, &mut Some(|body: Body<'_>| body.decode())));
         Poll::Ready(received.and_then(|message| self.decoded(message)))
     }

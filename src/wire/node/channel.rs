@@ -1,8 +1,12 @@
 //! [`Format`]: how a stream to or from Node is written.
 
-use super::Serialization;
+use serde::Serialize;
+
+use super::control::{encode_answer, encode_with_handle};
+use super::{HandleKind, Serialization};
 use crate::wire::format::Format as AnyFormat;
 use crate::wire::{Encoding, Hello, Inbox, Limits, Outbox};
+use crate::{Error, ErrorKind, Result};
 
 /// How a stream to or from Node is written.
 ///
@@ -75,6 +79,68 @@ impl Outbox {
     /// See [`Format`].
     pub fn to_node(limits: Limits, format: Format) -> Self {
         Self::with_format(limits, Encoding::default(), AnyFormat::Node(format))
+    }
+
+    /// Adds a message for Node with which an open socket goes: beside its first byte, by `SCM_RIGHTS`. Node answers once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if this is not for Node; otherwise as [`push`](Self::push).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, HandleKind, Serialization};
+    /// use offspring::wire::{Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::to_node(Limits::new(), Format::new(Serialization::Json));
+    /// outbox.push_with_handle(HandleKind::Server, "serve this")?;
+    /// let mut bytes = Vec::new();
+    /// outbox.take(&mut bytes);
+    /// assert_eq!(bytes, b"{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":\"serve this\"}\n");
+    /// # Ok::<(), offspring::Error>(())
+    /// ```
+    pub fn push_with_handle<M: Serialize + ?Sized>(
+        &mut self,
+        kind: HandleKind,
+        message: &M,
+    ) -> Result<()> {
+        let AnyFormat::Node(format) = self.format() else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "send a handle: the other side is not Node.js",
+            ));
+        };
+        self.push_counted(|outbox, limits| {
+            outbox.push_for_node(format, |bytes| {
+                encode_with_handle(format.serialization, kind, message, limits, bytes)
+            })
+        })
+    }
+
+    /// Adds the answer to a handle that Node has sent: exactly one for each
+    /// [`Envelope::WithHandle`](crate::wire::Envelope::WithHandle), or Node ends with an error. After a goodbye nothing may
+    /// be said, and then this does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, Serialization};
+    /// use offspring::wire::{Limits, Outbox};
+    ///
+    /// let mut outbox = Outbox::to_node(Limits::new(), Format::new(Serialization::Json));
+    /// outbox.push_answer(true);
+    /// let mut bytes = Vec::new();
+    /// outbox.take(&mut bytes);
+    /// assert_eq!(bytes, b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n");
+    /// ```
+    pub fn push_answer(&mut self, arrived: bool) {
+        if let (AnyFormat::Node(format), false) = (self.format(), self.is_closed()) {
+            // It is small, and its own `Serialize` does not fail.
+            let _ = self.push_for_node(format, |bytes| {
+                encode_answer(format.serialization, arrived, Limits::new(), bytes)
+            });
+        }
     }
 }
 

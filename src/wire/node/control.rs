@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use memchr::memmem;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::Serialization;
 use crate::wire::limits::Limits;
@@ -14,15 +16,171 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Message,
+    /// A handle comes with it.
+    Handle(Carrier),
+    /// The answer to a handle.
+    Answer {
+        arrived: bool,
+    },
     /// A control message that means nothing here.
     Unknown,
 }
 
+/// A control message around a message with a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carrier {
+    /// How many times it is wrapped up: Node sends a second time what it has already wrapped.
+    pub(crate) layers: u8,
+    /// Node sends it again if it learns that the handle has not arrived.
+    pub(crate) again: bool,
+    /// What is inside is not for the program either.
+    pub(crate) foreign: bool,
+}
+
 /// Looks whom a message is for.
 pub(super) fn kind(serialization: Serialization, body: &[u8], limits: Limits) -> Kind {
-    match is_control(serialization, body, limits) {
-        true => Kind::Unknown,
-        false => Kind::Message,
+    if !may_be_control(serialization, body) {
+        return Kind::Message;
+    }
+    // What cannot be decoded is for the program, which learns why.
+    let Ok(Any::Object(outer)) = serialization.decode::<Any<'_>>(body, limits) else {
+        return Kind::Message;
+    };
+    match outer.command() {
+        None => Kind::Message,
+        Some(HANDLE) => {
+            let (layers, inner) = match outer.message() {
+                Some(inner) if inner.command() == Some(HANDLE) => (2, inner.message()),
+                inner => (1, inner),
+            };
+            Kind::Handle(Carrier {
+                layers,
+                again: matches!(&outer.kind, Any::Text(kind) if kind == "net.Socket" || kind == "net.Native"),
+                foreign: inner.is_some_and(|inner| inner.command().is_some()),
+            })
+        }
+        Some(ACK) => Kind::Answer { arrived: true },
+        Some(NACK) => Kind::Answer { arrived: false },
+        Some(_) => Kind::Unknown,
+    }
+}
+
+/// Appends a message with which a handle goes.
+pub(crate) fn encode_with_handle<M: Serialize + ?Sized>(
+    serialization: Serialization,
+    handle: HandleKind,
+    message: &M,
+    limits: Limits,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let (kind, dgram) = match handle {
+        HandleKind::Server => ("net.Server", None),
+        HandleKind::Socket => ("net.Socket", None),
+        HandleKind::Udp4 => ("dgram.Socket", Some("udp4")),
+        HandleKind::Udp6 => ("dgram.Socket", Some("udp6")),
+    };
+    let carrier = Outgoing {
+        cmd: HANDLE,
+        kind,
+        dgram,
+        msg: message,
+    };
+    serialization.encode(&carrier, limits, out)
+}
+
+/// Appends the answer to a handle.
+pub(crate) fn encode_answer(
+    serialization: Serialization,
+    arrived: bool,
+    limits: Limits,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let cmd = if arrived { ACK } else { NACK };
+    serialization.encode(&Answer { cmd }, limits, out)
+}
+
+/// What Node makes of an open socket that travels beside a message.
+///
+/// # Examples
+///
+/// See [`Outbox::push_with_handle`](crate::wire::Outbox::push_with_handle).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandleKind {
+    /// A `net.Server`.
+    Server,
+    /// A `net.Socket`. Node sends it again if it hears that it has not arrived, and so should others.
+    Socket,
+    /// A `dgram.Socket` over IPv4.
+    Udp4,
+    /// A `dgram.Socket` over IPv6.
+    Udp6,
+}
+
+struct Outgoing<'a, M: ?Sized> {
+    cmd: &'a str,
+    kind: &'a str,
+    dgram: Option<&'a str>,
+    msg: &'a M,
+}
+
+impl<M: Serialize + ?Sized> Serialize for Outgoing<'_, M> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let count = 3 + usize::from(self.dgram.is_some());
+        let mut object = serializer.serialize_struct("Handle", count)?;
+        object.serialize_field("cmd", self.cmd)?;
+        object.serialize_field("type", self.kind)?;
+        if let Some(dgram) = self.dgram {
+            object.serialize_field("dgramType", dgram)?;
+        }
+        object.serialize_field("msg", self.msg)?;
+        object.end()
+    }
+}
+
+struct Answer<'a> {
+    cmd: &'a str,
+}
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Answer", 1)?;
+        object.serialize_field("cmd", self.cmd)?;
+        object.end()
+    }
+}
+
+/// The message within a control message.
+pub(crate) struct Inner<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inner<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InnerVisitor(PhantomData))
+    }
+}
+
+struct InnerVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for InnerVisitor<T> {
+    type Value = Inner<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message with a handle")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut message = None;
+        while let Some(key) = map.next_key::<Any<'_>>()? {
+            match key {
+                Any::Text(key) if key == "msg" => message = Some(map.next_value()?),
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        // Node leaves out what is undefined.
+        match message {
+            Some(message) => Ok(Inner(message)),
+            None => T::deserialize(().into_deserializer()).map(Inner),
+        }
     }
 }
 
@@ -44,12 +202,7 @@ pub(crate) fn check(
 
 /// Whether Node would keep the message to itself. Cheap for all that are far from it.
 fn is_control(serialization: Serialization, body: &[u8], limits: Limits) -> bool {
-    may_be_control(serialization, body)
-        && serialization
-            .decode::<Command<'_>>(body, limits)
-            .is_ok_and(|Command(cmd)| {
-                cmd.is_some_and(|cmd| cmd.len() > PREFIX.len() && cmd.starts_with(PREFIX))
-            })
+    kind(serialization, body, limits) != Kind::Message
 }
 
 fn may_be_control(serialization: Serialization, body: &[u8]) -> bool {
@@ -70,71 +223,67 @@ fn may_be_control(serialization: Serialization, body: &[u8]) -> bool {
     }
 }
 
-/// The `cmd` of an object, if that is a string. Of several the last one counts, as in JavaScript.
-struct Command<'a>(Option<Cow<'a, str>>);
-
-impl<'de> Deserialize<'de> for Command<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Object)
-    }
+/// As much of any value as control messages are known by.
+enum Any<'a> {
+    Text(Cow<'a, str>),
+    Object(Box<Object<'a>>),
+    Other,
 }
 
-struct Object;
+/// Of several properties of one name the last one counts, as in JavaScript.
+struct Object<'a> {
+    cmd: Any<'a>,
+    kind: Any<'a>,
+    msg: Any<'a>,
+}
 
-impl<'de> Visitor<'de> for Object {
-    type Value = Command<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut cmd = None;
-        while let Some(Text(key)) = map.next_key()? {
-            if key.as_deref() == Some("cmd") {
-                let Text(value) = map.next_value()?;
-                cmd = value;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+impl Object<'_> {
+    /// The command, if this is a control message.
+    fn command(&self) -> Option<&str> {
+        match &self.cmd {
+            Any::Text(cmd) if cmd.len() > PREFIX.len() && cmd.starts_with(PREFIX) => Some(cmd),
+            _ => None,
         }
-        Ok(Command(cmd))
+    }
+
+    fn message(&self) -> Option<&Self> {
+        match &self.msg {
+            Any::Object(inner) => Some(inner),
+            Any::Text(_) | Any::Other => None,
+        }
     }
 }
 
-/// A string, or nothing if it is anything else.
-struct Text<'a>(Option<Cow<'a, str>>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
+impl<'de> Deserialize<'de> for Any<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyText)
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
-struct AnyText;
+struct AnyValue;
 
-/// Answers what is no string.
+/// Answers what is neither text nor object.
 macro_rules! no_text {
     ($($visit:ident($type:ty))*) => {
         $(fn $visit<E>(self, _: $type) -> Result<Self::Value, E> {
-            Ok(Text(None))
+            Ok(Any::Other)
         })*
     };
 }
 
-impl<'de> Visitor<'de> for AnyText {
-    type Value = Text<'de>;
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Any<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Text(Some(Cow::Borrowed(text))))
+        Ok(Any::Text(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Text(Some(Cow::Owned(text.to_owned()))))
+        Ok(Any::Text(Cow::Owned(text.to_owned())))
     }
 
     no_text! {
@@ -148,11 +297,11 @@ impl<'de> Visitor<'de> for AnyText {
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Text(None))
+        Ok(Any::Other)
     }
 
     fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(Text(None))
+        Ok(Any::Other)
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -168,20 +317,39 @@ impl<'de> Visitor<'de> for AnyText {
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Text(None))
+        Ok(Any::Other)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text(None))
+        let mut object = Object {
+            cmd: Any::Other,
+            kind: Any::Other,
+            msg: Any::Other,
+        };
+        while let Some(key) = map.next_key()? {
+            let name = match &key {
+                Any::Text(name) => &**name,
+                Any::Object(_) | Any::Other => "",
+            };
+            match name {
+                "cmd" => object.cmd = map.next_value()?,
+                "type" => object.kind = map.next_value()?,
+                "msg" => object.msg = map.next_value()?,
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(Any::Object(Box::new(object)))
     }
 
     fn visit_enum<A: serde::de::EnumAccess<'de>>(self, data: A) -> Result<Self::Value, A::Error> {
         use serde::de::VariantAccess as _;
         let (IgnoredAny, variant) = data.variant()?;
         variant.newtype_variant::<IgnoredAny>()?;
-        Ok(Text(None))
+        Ok(Any::Other)
     }
 }
 
 const PREFIX: &str = "NODE_";
+const HANDLE: &str = "NODE_HANDLE";
+const ACK: &str = "NODE_HANDLE_ACK";
+const NACK: &str = "NODE_HANDLE_NACK";

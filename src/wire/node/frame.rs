@@ -87,15 +87,12 @@ impl Reader {
                 }
             };
             *at = end;
-            match control::kind(self.serialization, body, self.limits) {
-                Kind::Message => {
-                    let codec = Codec::Node(self.serialization);
-                    return Ok(Some(Envelope::Message(Body::written(
-                        body,
-                        self.limits,
-                        codec,
-                    ))));
-                }
+            let codec = Codec::Node(self.serialization);
+            let body = Body::written(body, self.limits, codec);
+            match control::kind(self.serialization, body.bytes(), self.limits) {
+                Kind::Message => return Ok(Some(Envelope::Message(body))),
+                Kind::Handle(carrier) => return Ok(Some(Envelope::carried(body, carrier))),
+                Kind::Answer { arrived } => return Ok(Some(Envelope::HandleAnswer { arrived })),
                 Kind::Unknown => {}
             }
         }
@@ -370,11 +367,9 @@ mod tests {
                 .into_iter()
                 .collect::<std::collections::BTreeMap<_, _>>();
             assert_eq!(outbox.push(&command).unwrap_err().kind(), ErrorKind::Encode);
-            if format.serialization == Serialization::Json {
-                let large = "x".repeat(17 << 20);
-                let error = outbox.push(&large).unwrap_err();
-                assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }));
-            }
+            let large = "x".repeat(17 << 20);
+            let error = outbox.push(&large).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::TooLarge { .. }));
             assert_eq!((outbox.len(), outbox.messages()), (before, 1));
             outbox.push_goodbye(0).unwrap();
             assert_eq!(outbox.len(), before);

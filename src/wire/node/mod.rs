@@ -14,7 +14,8 @@ mod value;
 use serde::{Deserialize, Serialize};
 
 pub use self::channel::Format;
-pub(super) use self::control::check;
+pub use self::control::HandleKind;
+pub(super) use self::control::{Carrier, Inner, check};
 use self::fault::Fault;
 pub(super) use self::frame::{Reader, begin, finish};
 pub use self::value::{BigInt, ErrorClass, Object, OutOfRange, Value, View};
