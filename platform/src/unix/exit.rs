@@ -93,6 +93,17 @@ impl ExitFd {
         Ok(())
     }
 
+    /// Whether the process has ended, as far as has been told by now.
+    pub(super) fn has_ended(&self) -> bool {
+        // If the system does not say, whoever asks looks further.
+        self.look(Some(&NOW)).unwrap_or(true)
+    }
+
+    /// Whether a thread waits for the exit. What it has not told has not happened, and the id is still the child's.
+    pub(super) fn is_by_thread(&self) -> bool {
+        cfg!(any(target_os = "linux", target_os = "android")) && !self.is_pidfd
+    }
+
     /// Whether the process has ended, after at most that time.
     fn look(&self, patience: Option<&Timespec>) -> rustix::io::Result<bool> {
         let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];

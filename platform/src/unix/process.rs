@@ -152,8 +152,9 @@ impl Process {
         }
         let sent = match self.exit.signal(signal) {
             Some(sent) => sent,
-            // The id is the child's as long as it is not reaped, and only we reap it, unless the program ignores
-            // SIGCHLD: look first, which shrinks that risk to an instant.
+            None if self.exit.has_ended() => Ok(()),
+            // The id is the child's as long as it is not reaped, and only we reap it, unless the program reaps all its
+            // children or ignores SIGCHLD: look first, which shrinks that risk to an instant.
             None => match self.try_wait() {
                 Ok(None) => kill_process(self.pid, signal),
                 Ok(Some(_)) | Err(_) => Ok(()),
@@ -243,13 +244,31 @@ pub(super) fn take(
         use rustix::process::{WaitId, WaitIdOptions};
         return wait_id(WaitId::PidFd(pidfd), WaitIdOptions::EXITED, waiting);
     }
-    let _ = exit;
     let options = match waiting {
         Waiting::No => WaitOptions::NOHANG,
         Waiting::Blocking => WaitOptions::empty(),
     };
-    let found = retry(|| waitpid(Some(pid), options))?;
-    Ok(found.map(|(_, status)| ExitStatus::from_raw(status.as_raw())))
+    by_id(exit, || {
+        let found = retry(|| waitpid(Some(pid), options))?;
+        Ok(found.map(|(_, status)| ExitStatus::from_raw(status.as_raw())))
+    })
+}
+
+/// Looks for a child by its id, but not for another one that has got the same id, after somebody else reaped ours.
+fn by_id(
+    exit: &ExitFd,
+    look: impl FnOnce() -> rustix::io::Result<Option<ExitStatus>>,
+) -> rustix::io::Result<Option<ExitStatus>> {
+    if !exit.is_by_thread() {
+        return look();
+    }
+    if !exit.has_ended() {
+        return Ok(None);
+    }
+    match look()? {
+        None => Err(Errno::CHILD),
+        found => Ok(found),
+    }
 }
 
 #[cfg(not(target_os = "openbsd"))]
@@ -268,8 +287,7 @@ fn peek(pid: Pid, exit: &ExitFd, waiting: Waiting) -> rustix::io::Result<Option<
     if let Some(pidfd) = exit.pidfd() {
         return wait_id(WaitId::PidFd(pidfd), options, waiting);
     }
-    let _ = exit;
-    wait_id(WaitId::Pid(pid), options, waiting)
+    by_id(exit, || wait_id(WaitId::Pid(pid), options, waiting))
 }
 
 #[cfg(target_os = "openbsd")]

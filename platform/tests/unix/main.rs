@@ -5,6 +5,8 @@
 mod folder;
 mod name;
 mod process;
+#[cfg(target_os = "linux")]
+mod reuse;
 mod slot;
 mod stream;
 #[expect(
