@@ -35,6 +35,8 @@ mod node;
 mod process;
 #[cfg(feature = "tokio")]
 mod stream;
+#[cfg(feature = "tokio")]
+mod trace;
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {

@@ -5,6 +5,9 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
+#[cfg(all(unix, feature = "tracing"))]
+#[path = "../support/log.rs"]
+mod log;
 mod places;
 #[path = "../support/mod.rs"]
 mod support;
@@ -371,6 +374,8 @@ mod other_user {
             };
             let socket = folder.path().join("socket");
             let name = Name::from_path(&socket)?;
+            #[cfg(feature = "tracing")]
+            let log = log::Log::of_this_program();
             let mut listener = Listener::bind(&name)?;
             let mode = fs::metadata(&socket).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
@@ -396,6 +401,12 @@ mod other_user {
                 }
             };
 
+            #[cfg(feature = "tracing")]
+            assert_eq!(
+                log.count(&["WARN refused a client", &format!("user {NOBODY}")]),
+                21,
+                "each is told of, also the one that refused in its turn"
+            );
             // The listener is none the worse for it.
             let mut at_server = listener.accept::<u64, u64>().await?;
             client.send(&7).await?;

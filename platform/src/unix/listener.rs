@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use super::error::{context, need_runtime};
 use super::ownership::Ownership;
 use super::{Stream, address, folder, peer};
-use crate::Name;
 use crate::name::Address;
+use crate::{Name, trace};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -50,8 +50,12 @@ impl Listener {
                     // A client of another user is closed here; one that is gone already is passed over.
                     let stream =
                         peer::same_user(&client).and_then(|peer_pid| Stream::new(client, peer_pid));
-                    if let Ok(stream) = stream {
-                        return Ok(stream);
+                    match stream {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                            trace::warn!("refused a client: {error}");
+                        }
+                        Err(_) => {}
                     }
                 }
                 Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {

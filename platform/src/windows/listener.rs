@@ -12,8 +12,8 @@ use super::overlapped::{Action, Operation, Outcome, Port};
 use super::owner::{Owner, is_taken};
 use super::stream::{Stream, jitter};
 use super::{address, pipe, security};
-use crate::Name;
 use crate::error::context;
+use crate::{Name, trace};
 
 /// Keeps several instances of the pipe waiting, so that clients which come together find one each, and so that there
 /// is no moment without any, in which the name would be free for somebody else.
@@ -138,7 +138,10 @@ impl Waiting {
 /// `None`, and closed, if the client has gone without a word or is not of this user.
 fn admit(port: Arc<Port>) -> Option<Stream> {
     pipe::arrived(port.pipe()).ok()?;
-    security::check_client(port.pipe()).ok()?;
+    if let Err(error) = security::check_client(port.pipe()) {
+        trace::warn!("refused a client: {error}");
+        return None;
+    }
     let peer = pipe::client_pid(port.pipe().as_raw_handle()).ok();
     Some(Stream::new(port, peer))
 }
