@@ -46,7 +46,7 @@ impl NodeLauncher {
 
     /// Starts `command`, which must be the one that was prepared, with a channel as Node expects it.
     ///
-    /// `mode` is how the child is to write messages. [`Options::orphan_grace`] has no effect: Node would have to know
+    /// `mode` is how the child is to write messages; `worker` makes it that worker of a cluster. [`Options::orphan_grace`] has no effect: Node would have to know
     /// of it. On Unix the cost grows with the memory of this process.
     ///
     /// # Errors
@@ -56,13 +56,17 @@ impl NodeLauncher {
         &self,
         command: &mut Command,
         mode: &str,
+        worker: Option<u32>,
         options: Options,
     ) -> io::Result<Spawned> {
-        command
-            .env(NODE_MODE_VARIABLE, mode)
-            .env_remove(NODE_CLUSTER_VARIABLE);
+        command.env(NODE_MODE_VARIABLE, mode);
+        match worker {
+            Some(id) => command.env(NODE_CLUSTER_VARIABLE, id.to_string()),
+            None => command.env_remove(NODE_CLUSTER_VARIABLE),
+        };
         let spawned = self.0.spawn(command, options);
         hide(command);
+        command.env_remove(NODE_CLUSTER_VARIABLE);
         spawned
     }
 }

@@ -34,6 +34,7 @@ pub struct Script {
     program: OsString,
     exec_argv: Vec<OsString>,
     serialization: Serialization,
+    worker: Option<u32>,
 }
 
 impl Script {
@@ -52,6 +53,7 @@ impl Script {
             program: "node".into(),
             exec_argv: Vec::new(),
             serialization: Serialization::default(),
+            worker: None,
         }
     }
 
@@ -99,6 +101,24 @@ impl Script {
         self.serialization = serialization;
         self
     }
+
+    /// Makes the script the worker `id` of a cluster, whose primary this program is: `cluster.isWorker` is true in it, and
+    /// what it listens on is asked for here.
+    ///
+    /// The messages of Node's cluster protocol, whose `cmd` is `NODE_CLUSTER`, are for the program then. The example
+    /// `node_cluster` shows what to answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::Script;
+    /// let script = Script::new("server.js").cluster_worker(1);
+    /// # let _ = script;
+    /// ```
+    pub fn cluster_worker(mut self, id: u32) -> Self {
+        self.worker = Some(id);
+        self
+    }
 }
 
 impl<P: AsRef<Path>> From<P> for Script {
@@ -113,6 +133,7 @@ impl<P: AsRef<Path>> From<P> for Script {
 pub(super) struct Child {
     script: PathBuf,
     serialization: Serialization,
+    worker: Option<u32>,
     launcher: platform::NodeLauncher,
 }
 
@@ -124,6 +145,7 @@ impl Child {
         let node = Self {
             script: script.path,
             serialization: script.serialization,
+            worker: script.worker,
             launcher,
         };
         (command, node)
@@ -134,8 +156,8 @@ impl Child {
         command: &mut process::Command,
         options: platform::Options,
     ) -> io::Result<platform::Spawned> {
-        self.launcher
-            .spawn(command, name(self.serialization), options)
+        let mode = name(self.serialization);
+        self.launcher.spawn(command, mode, self.worker, options)
     }
 
     pub(super) fn name(&self) -> &OsStr {
@@ -143,7 +165,7 @@ impl Child {
     }
 
     pub(super) fn config(&self, config: Config) -> Config {
-        speaking(config, self.serialization)
+        speaking(config, self.serialization, self.worker.is_some())
     }
 }
 
@@ -157,12 +179,14 @@ pub(super) fn attach(config: Config) -> Result<(platform::Stream, u32, Config), 
             "the serialization of the Node parent is neither json nor advanced",
         ))?,
     };
-    let config = speaking(config, serialization);
+    let config = speaking(config, serialization, false);
     Ok((attached.channel, attached.parent_pid, config))
 }
 
-fn speaking(mut config: Config, serialization: Serialization) -> Config {
-    let format = Format::new(serialization).framed(platform::NODE_CHANNEL_IS_FRAMED);
+fn speaking(mut config: Config, serialization: Serialization, cluster: bool) -> Config {
+    let format = Format::new(serialization)
+        .framed(platform::NODE_CHANNEL_IS_FRAMED)
+        .cluster(cluster);
     config.format = AnyFormat::Node(format);
     config
 }

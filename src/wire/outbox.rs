@@ -131,7 +131,7 @@ impl Outbox {
                     let body = bytes.len();
                     serialization.encode(message, limits, bytes)?;
                     let name = std::any::type_name::<M>();
-                    node::check(serialization, &bytes[body..], limits, name)
+                    node::check(format, &bytes[body..], limits, name)
                 })?;
             }
         }

@@ -10,6 +10,7 @@
 
 mod child_of_node;
 mod ends;
+mod examples;
 #[cfg(unix)]
 mod handles;
 mod messages;

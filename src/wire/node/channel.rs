@@ -36,6 +36,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct Format {
     pub(in crate::wire) serialization: Serialization,
     pub(in crate::wire) framed: bool,
+    pub(in crate::wire) cluster: bool,
 }
 
 impl Format {
@@ -52,7 +53,23 @@ impl Format {
         Self {
             serialization,
             framed: false,
+            cluster: false,
         }
+    }
+
+    /// Lets the program speak as the primary of a cluster: messages whose `cmd` is `NODE_CLUSTER` are for it, and a
+    /// connection that goes with one is what a worker of the cluster takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, Serialization};
+    /// let format = Format::new(Serialization::Json).cluster(true);
+    /// # let _ = format;
+    /// ```
+    pub const fn cluster(mut self, cluster: bool) -> Self {
+        self.cluster = cluster;
+        self
     }
 
     /// Cuts the stream into the pieces of libuv, as on Windows.
@@ -113,7 +130,7 @@ impl Outbox {
         };
         self.push_counted(|outbox, limits| {
             outbox.push_for_node(format, |bytes| {
-                encode_with_handle(format.serialization, kind, message, limits, bytes)
+                encode_with_handle(format, kind, message, limits, bytes)
             })
         })
     }

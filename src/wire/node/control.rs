@@ -1,5 +1,6 @@
 //! Messages that are not for the program.
 
+use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +9,7 @@ use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::Serialization;
+use super::{Format, Serialization};
 use crate::wire::limits::Limits;
 use crate::{Error, ErrorKind, Result};
 
@@ -38,7 +39,9 @@ pub(crate) struct Carrier {
 }
 
 /// Looks whom a message is for.
-pub(super) fn kind(serialization: Serialization, body: &[u8], limits: Limits) -> Kind {
+pub(super) fn kind(format: Format, body: &[u8], limits: Limits) -> Kind {
+    let serialization = format.serialization;
+    let is_ours = |command| format.cluster && command == CLUSTER;
     if !may_be_control(serialization, body) {
         return Kind::Message;
     }
@@ -48,6 +51,7 @@ pub(super) fn kind(serialization: Serialization, body: &[u8], limits: Limits) ->
     };
     match outer.command() {
         None => Kind::Message,
+        Some(command) if is_ours(command) => Kind::Message,
         Some(HANDLE) => {
             let (layers, inner) = match outer.message() {
                 Some(inner) if inner.command() == Some(HANDLE) => (2, inner.message()),
@@ -56,7 +60,9 @@ pub(super) fn kind(serialization: Serialization, body: &[u8], limits: Limits) ->
             Kind::Handle(Carrier {
                 layers,
                 again: matches!(&outer.kind, Any::Text(kind) if kind == "net.Socket" || kind == "net.Native"),
-                foreign: inner.is_some_and(|inner| inner.command().is_some()),
+                foreign: inner
+                    .and_then(Object::command)
+                    .is_some_and(|command| !is_ours(command)),
             })
         }
         Some(ACK) => Kind::Answer { arrived: true },
@@ -67,25 +73,32 @@ pub(super) fn kind(serialization: Serialization, body: &[u8], limits: Limits) ->
 
 /// Appends a message with which a handle goes.
 pub(crate) fn encode_with_handle<M: Serialize + ?Sized>(
-    serialization: Serialization,
+    format: Format,
     handle: HandleKind,
     message: &M,
     limits: Limits,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    let (kind, dgram) = match handle {
+    let (type_, dgram) = match handle {
         HandleKind::Server => ("net.Server", None),
+        // A worker wants the bare connection.
+        HandleKind::Socket if format.cluster => ("net.Native", None),
         HandleKind::Socket => ("net.Socket", None),
         HandleKind::Udp4 => ("dgram.Socket", Some("udp4")),
         HandleKind::Udp6 => ("dgram.Socket", Some("udp6")),
     };
     let carrier = Outgoing {
         cmd: HANDLE,
-        kind,
+        kind: type_,
         dgram,
         msg: message,
     };
-    serialization.encode(&carrier, limits, out)
+    let start = out.len();
+    format.serialization.encode(&carrier, limits, out)?;
+    match kind(format, &out[start..], limits) {
+        Kind::Handle(Carrier { foreign: true, .. }) => Err(kept_by_node(type_name::<M>())),
+        _ => Ok(()),
+    }
 }
 
 /// Appends the answer to a handle.
@@ -184,25 +197,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for InnerVisitor<T> {
     }
 }
 
-/// Refuses a message of the program that a Node peer would take for a control message.
-pub(crate) fn check(
-    serialization: Serialization,
-    body: &[u8],
-    limits: Limits,
-    name: &str,
-) -> Result<()> {
-    if is_control(serialization, body, limits) {
-        let text = format!(
-            "encode a {name}: its `cmd` begins with {PREFIX:?}, and Node keeps such messages to itself"
-        );
-        return Err(Error::new(ErrorKind::Encode, text));
+/// Refuses a message of the program that a Node peer would take for a control message. Cheap for all that are far from it.
+pub(crate) fn check(format: Format, body: &[u8], limits: Limits, name: &str) -> Result<()> {
+    match kind(format, body, limits) {
+        Kind::Message => Ok(()),
+        _ => Err(kept_by_node(name)),
     }
-    Ok(())
 }
 
-/// Whether Node would keep the message to itself. Cheap for all that are far from it.
-fn is_control(serialization: Serialization, body: &[u8], limits: Limits) -> bool {
-    kind(serialization, body, limits) != Kind::Message
+#[cold]
+fn kept_by_node(name: &str) -> Error {
+    let text = format!(
+        "encode a {name}: its `cmd` begins with {PREFIX:?}, and Node keeps such messages to itself"
+    );
+    Error::new(ErrorKind::Encode, text)
 }
 
 fn may_be_control(serialization: Serialization, body: &[u8]) -> bool {
@@ -353,3 +361,4 @@ const PREFIX: &str = "NODE_";
 const HANDLE: &str = "NODE_HANDLE";
 const ACK: &str = "NODE_HANDLE_ACK";
 const NACK: &str = "NODE_HANDLE_NACK";
+const CLUSTER: &str = "NODE_CLUSTER";

@@ -43,7 +43,7 @@ pub(crate) fn finish(out: &mut Vec<u8>, start: usize, format: Format) {
 /// Finds messages in what has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
-    serialization: Serialization,
+    format: Format,
     limits: Limits,
     /// Where the stream comes in the pieces of libuv.
     pieces: Option<Pieces>,
@@ -54,7 +54,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(format: Format, limits: Limits) -> Self {
         Self {
-            serialization: format.serialization,
+            format,
             limits,
             pieces: format.framed.then(Pieces::new),
             searched: (0, 0),
@@ -87,9 +87,9 @@ impl Reader {
                 }
             };
             *at = end;
-            let codec = Codec::Node(self.serialization);
+            let codec = Codec::Node(self.format.serialization);
             let body = Body::written(body, self.limits, codec);
-            match control::kind(self.serialization, body.bytes(), self.limits) {
+            match control::kind(self.format, body.bytes(), self.limits) {
                 Kind::Message => return Ok(Some(Envelope::Message(body))),
                 Kind::Handle(carrier) => return Ok(Some(Envelope::carried(body, carrier))),
                 Kind::Answer { arrived } => return Ok(Some(Envelope::HandleAnswer { arrived })),
@@ -134,7 +134,7 @@ impl Reader {
     }
 
     fn find<'a>(&mut self, unread: &'a [u8], at: usize) -> Result<Found<'a>> {
-        match self.serialization {
+        match self.format.serialization {
             Serialization::Json => self.line(unread, at),
             Serialization::Advanced => self.sized(unread, at),
         }
@@ -386,7 +386,7 @@ mod tests {
             r#"{"c\u006dd":"NODE\u005Fx"}"#,
             r#"{"cmd":7,"a":{"b":[]},"cmd":"NODE_x"}"#,
         ] {
-            let kind = control::kind(Serialization::Json, text.as_bytes(), Limits::new());
+            let kind = control::kind(JSON, text.as_bytes(), Limits::new());
             assert_eq!(kind, Kind::Unknown, "{text}");
         }
         for text in [
@@ -399,7 +399,7 @@ mod tests {
             r#"{"cmd":null,"x":"NODE_x"}"#,
             r#"{"cmd":"NODE_x""#,
         ] {
-            let kind = control::kind(Serialization::Json, text.as_bytes(), Limits::new());
+            let kind = control::kind(JSON, text.as_bytes(), Limits::new());
             assert_eq!(kind, Kind::Message, "{text}");
         }
     }
