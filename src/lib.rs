@@ -136,6 +136,8 @@ pub use crate::name::Name;
 pub use crate::process::{Child, Command, Event, Parent, Process, Stdio, fork};
 
 /// Channels to and from Node.js.
+///
+/// What types of Rust become in JavaScript and the other way round, and the bytes, are told in [`wire::node`].
 #[cfg(feature = "node")]
 pub mod node {
     #[cfg(feature = "tokio")]

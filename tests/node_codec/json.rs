@@ -144,6 +144,21 @@ fn bytes_are_a_buffer_as_node_writes_it() {
 }
 
 #[test]
+fn long_bytes_come_back() {
+    for len in [255, 256, 257, 1000] {
+        let bytes: ByteBuf = (0..len).map(|byte| byte as u8).collect::<Vec<_>>().into();
+        assert_eq!(
+            decode::<ByteBuf>(JSON, &encode(JSON, &bytes)).unwrap(),
+            bytes
+        );
+        assert_eq!(
+            decode::<serde_json::Value>(JSON, &encode(JSON, &bytes)).unwrap()["data"][254],
+            254
+        );
+    }
+}
+
+#[test]
 fn bytes_are_read_of_a_buffer_an_array_or_a_string() {
     for text in [
         r#"{"type":"Buffer","data":[97,0,255]}"#,

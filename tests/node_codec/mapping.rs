@@ -208,6 +208,13 @@ fn strings_are_latin_1_or_aligned_utf_16() {
     );
 }
 
+/// The page of `wire::node` shows it.
+#[test]
+fn the_example_of_the_specification_is_written_so() {
+    let digits = "6f 22 01 61 41 02 49 02 63 02 ac 20 24 00 02 7b 01";
+    is_written_as(&BTreeMap::from([("a", (1, "\u{20ac}"))]), digits);
+}
+
 #[test]
 fn bytes_are_a_buffer() {
     is_written_as(Bytes::new(b"ab"), "5c 00 0a 02 61 62");

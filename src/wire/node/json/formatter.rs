@@ -103,15 +103,18 @@ impl Formatter for Limited<'_> {
         self.0.add(2 + value.len() as u64)?;
         self.0.leave(2);
         writer.write_all(br#"{"type":"Buffer","data":"#)?;
-        let mut separator = b"[";
-        let mut digits = [b','; 4];
-        if value.is_empty() {
-            writer.write_all(b"[")?;
-        }
-        for &byte in value {
-            writer.write_all(separator)?;
-            separator = b",";
-            writer.write_all(decimal(byte, &mut digits))?;
+        writer.write_all(b"[")?;
+        // In pieces, for each of which the writer is asked once.
+        let mut piece = Vec::with_capacity(4 * PIECE);
+        for (at, bytes) in value.chunks(PIECE).enumerate() {
+            piece.clear();
+            for (behind, &byte) in bytes.iter().enumerate() {
+                if at + behind > 0 {
+                    piece.push(b',');
+                }
+                decimal(byte, &mut piece);
+            }
+            writer.write_all(&piece)?;
         }
         writer.write_all(b"]}")
     }
@@ -135,15 +138,15 @@ impl Formatter for Limited<'_> {
     }
 }
 
-fn decimal(byte: u8, digits: &mut [u8; 4]) -> &[u8] {
-    let mut at = digits.len();
-    let mut rest = byte;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + rest % 10;
-        rest /= 10;
-        if rest == 0 {
-            return &digits[at..];
-        }
+/// How many bytes are written at a time.
+const PIECE: usize = 256;
+
+fn decimal(byte: u8, out: &mut Vec<u8>) {
+    if byte >= 100 {
+        out.push(b'0' + byte / 100);
     }
+    if byte >= 10 {
+        out.push(b'0' + byte / 10 % 10);
+    }
+    out.push(b'0' + byte % 10);
 }

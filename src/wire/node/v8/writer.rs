@@ -91,17 +91,21 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A string: in Latin-1 if it can be said so, else in UTF-16, which Node takes as it is.
+    /// A string: in Latin-1 if it can be said so, else in UTF-16. Node would read UTF-8 as well and copies less, but takes
+    /// 30 ns for each character of it, while it takes the others as they are: 1 ms instead of 3 us for 20,000.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
         if text.is_ascii() {
             self.put(b"\"");
             return self.bytes(text.as_bytes());
         }
         if text.chars().all(|char| char <= '\u{ff}') {
-            self.put(b"\"");
             let len = text.chars().count();
+            self.put(b"\"");
             self.length(len)?;
-            self.put_all(len, text.chars().map(|char| char as u8));
+            let room = self.room(len);
+            for (place, char) in room.iter_mut().zip(text.chars()) {
+                *place = char as u8;
+            }
             return Ok(());
         }
         let len = 2 * text.encode_utf16().count();
@@ -117,18 +121,23 @@ impl<'a> Writer<'a> {
         }
         self.put(b"c");
         self.length(len)?;
-        self.put_all(len, text.encode_utf16().flat_map(u16::to_le_bytes));
+        let room = self.room(len);
+        for (place, unit) in room.chunks_exact_mut(2).zip(text.encode_utf16()) {
+            place.copy_from_slice(&unit.to_le_bytes());
+        }
         Ok(())
     }
 
-    fn put_all(&mut self, len: usize, bytes: impl Iterator<Item = u8>) {
-        if len <= self.end - self.out.len() {
-            self.out.reserve(len);
-            self.out.extend(bytes);
+    /// Room for so many bytes, all of which the caller sets; none if the message is too large.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        let start = self.out.len();
+        if len <= self.end - start {
+            self.out.resize(start + len, 0);
         } else {
             self.lost += len as u64;
-            self.end = self.out.len();
+            self.end = start;
         }
+        &mut self.out[start..]
     }
 
     pub(super) fn integer(&mut self, number: i128) {
