@@ -5,7 +5,7 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
-#[cfg(all(unix, feature = "tracing"))]
+#[cfg(all(target_os = "linux", feature = "tracing"))]
 #[path = "../support/log.rs"]
 mod log;
 mod places;
