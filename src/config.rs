@@ -29,6 +29,8 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) encoding: Encoding,
     pub(crate) format: Format,
+    #[cfg(feature = "node")]
+    pub(crate) outlive_parent: bool,
     hello: Hello,
     pub(crate) send_buffer: usize,
     read_ahead: usize,
@@ -54,6 +56,8 @@ impl Config {
             limits: Limits::new(),
             encoding: Encoding::Named,
             format: Format::Offspring,
+            #[cfg(feature = "node")]
+            outlive_parent: false,
             hello: Hello::new(),
             send_buffer: 1024 * 1024,
             read_ahead: 128 * 1024 * 1024,
@@ -304,6 +308,32 @@ impl Config {
         self.hello
             .clone()
             .with_max_message(self.limits.max_message() as u64)
+    }
+}
+
+#[cfg(feature = "node")]
+impl Config {
+    /// Lets a child of Node.js go on when its parent dies. Default: no, it is ended after 2 seconds.
+    ///
+    /// A Rust parent decides that itself, by [`Command::outlive_parent`](crate::Command::outlive_parent); Node does not say
+    /// anything. The child's `recv` ends in either case.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> offspring::Result<()> {
+    /// use offspring::{Config, Parent};
+    ///
+    /// let config = Config::new().outlive_parent(true);
+    /// let parent = Parent::<str, String>::attach_with(config)?;
+    /// # let _ = parent;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn outlive_parent(mut self, outlive: bool) -> Self {
+        self.outlive_parent = outlive;
+        self
     }
 }
 

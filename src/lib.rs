@@ -38,6 +38,7 @@
 //! | receive as a stream, or without copying | [`Receiver`], [`Receiver::recv_with`] |
 //! | learn in order what happens to a child | [`Child::event`], [`Event`] |
 //! | set limits, deadlines, a protocol version | [`Config`] |
+//! | start a Node.js script, or be started by one | `Command::node`, `Parent::attach`, feature `node` |
 //! | carry messages over TCP, TLS or pipes | [`transport::Transport`] |
 //! | speak to it from another language | [`wire`], the exact format |
 //!
@@ -135,10 +136,10 @@ pub use crate::name::Name;
 #[cfg(feature = "tokio")]
 pub use crate::process::{Child, Command, Event, Parent, Process, Stdio, fork};
 
-/// Channels to and from Node.js.
-///
 /// What types of Rust become in JavaScript and the other way round, and the bytes, are told in [`wire::node`].
+///
 #[cfg(feature = "node")]
+#[doc = include_str!("../COMING_FROM_NODE.md")]
 pub mod node {
     #[cfg(feature = "tokio")]
     pub use crate::process::Script;

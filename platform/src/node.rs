@@ -13,6 +13,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::handoff::{AttachError, need_runtime, once, remove_variables};
 use crate::process::{Options, Spawned};
@@ -92,13 +93,14 @@ pub struct NodeAttached {
 
 /// Takes the channel that a Node parent has left for this process, once.
 ///
-/// The rules are those of [`attach`](crate::attach), which comes first where both have left one.
+/// The rules are those of [`attach`](crate::attach), which comes first where both have left one. `grace` is how long this
+/// process goes on after the parent has died, which a Node parent does not say; `None`: for ever.
 ///
 /// # Errors
 ///
 /// [`AttachError::NotAChild`] if the variable is missing, is no number, or names something that a Node parent cannot
 /// have left there: nothing was touched then.
-pub fn attach_node() -> Result<NodeAttached, AttachError> {
+pub fn attach_node(grace: Option<Duration>) -> Result<NodeAttached, AttachError> {
     once(|attached| {
         let number = std::env::var_os(NODE_CHANNEL_VARIABLE);
         let slot = number
@@ -110,7 +112,7 @@ pub fn attach_node() -> Result<NodeAttached, AttachError> {
         *attached = true;
         let mode = std::env::var_os(NODE_MODE_VARIABLE);
         forget();
-        let (channel, parent_pid) = slot.take()?;
+        let (channel, parent_pid) = slot.take(grace)?;
         Ok(NodeAttached {
             channel: Stream(channel),
             parent_pid,

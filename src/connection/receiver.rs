@@ -128,7 +128,7 @@ impl<M, T: Transport> Receiver<M, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Incompatible`], [`ErrorKind::Protocol`], [`ErrorKind::Timeout`] or [`ErrorKind::Disconnected`].
+    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol), [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) or [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected).
     ///
     /// # Cancel safety
     ///
@@ -279,10 +279,10 @@ where
     ///
     /// # Errors
     ///
-    /// The message was skipped and the connection is still good: [`ErrorKind::Decode`] (not an `M`),
-    /// [`ErrorKind::Malformed`], [`ErrorKind::TooDeep`], [`ErrorKind::TooManyItems`]. The connection has ended:
-    /// [`ErrorKind::Disconnected`], [`ErrorKind::Truncated`], [`ErrorKind::TooLarge`], [`ErrorKind::Protocol`],
-    /// [`ErrorKind::Incompatible`], [`ErrorKind::Timeout`] (no hello in time); later calls give the same error again.
+    /// The message was skipped and the connection is still good: [`ErrorKind::Decode`](crate::ErrorKind::Decode) (not an `M`),
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed), [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep), [`ErrorKind::TooManyItems`](crate::ErrorKind::TooManyItems). The connection has ended:
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected), [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol),
+    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) (no hello in time); later calls give the same error again.
     ///
     /// # Cancel safety
     ///
@@ -319,7 +319,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Empty`] if there is none at this moment; otherwise as [`recv`](Self::recv).
+    /// [`ErrorKind::Empty`](crate::ErrorKind::Empty) if there is none at this moment; otherwise as [`recv`](Self::recv).
     ///
     /// # Examples
     ///

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::time::Duration;
 
 use offspring_platform as platform;
 use offspring_platform::AttachError;
@@ -171,7 +172,8 @@ impl Child {
 
 /// Takes the channel that a Node parent has left, and tells how it is used.
 pub(super) fn attach(config: Config) -> Result<(platform::Stream, u32, Config), AttachError> {
-    let attached = platform::attach_node()?;
+    let grace = (!config.outlive_parent).then_some(ORPHAN_GRACE);
+    let attached = platform::attach_node(grace)?;
     let serialization = match &attached.mode {
         // Parents did not say so before there was a choice.
         None => Serialization::Json,
@@ -206,3 +208,6 @@ fn named(name: &str) -> Option<Serialization> {
         _ => None,
     }
 }
+
+/// How long a busy child goes on after its Node parent died. The same as under a Rust parent that does not say.
+const ORPHAN_GRACE: Duration = Duration::from_secs(2);

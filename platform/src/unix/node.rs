@@ -87,12 +87,14 @@ impl Slot {
         is_it.then_some(Self(number))
     }
 
-    pub(crate) fn take(self) -> Result<(Stream, u32), AttachError> {
+    pub(crate) fn take(self, grace: Option<Duration>) -> Result<(Stream, u32), AttachError> {
         let channel = self.own().map_err(AttachError::Io)?;
         let parent = orphan::opener(&channel)
             .or_else(|| getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()))
             .unwrap_or_default();
-        orphan::watch(parent, ORPHAN_GRACE, &channel)?;
+        if let Some(grace) = grace {
+            orphan::watch(parent, grace, &channel)?;
+        }
         Ok((Stream::from_fd(channel)?.with_handles(), parent))
     }
 
@@ -115,6 +117,3 @@ impl Slot {
         Ok(fd)
     }
 }
-
-/// How long this process goes on after its Node parent has died: nobody tells, so what is the default elsewhere.
-const ORPHAN_GRACE: Duration = Duration::from_secs(2);

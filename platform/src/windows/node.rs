@@ -69,7 +69,7 @@ impl Slot {
         is_it.then_some(Self { number, handle })
     }
 
-    pub(crate) fn take(self) -> Result<(Stream, u32), AttachError> {
+    pub(crate) fn take(self, grace: Option<Duration>) -> Result<(Stream, u32), AttachError> {
         // SAFETY: it is open, as `find` saw. It was announced by a variable that is gone now, so from here on it is ours;
         // the C runtime knows its number, but closes nothing that it was not told to close.
         let channel = unsafe { OwnedHandle::from_raw_handle(self.handle) };
@@ -79,8 +79,8 @@ impl Slot {
         stdin::set_inherited(&channel, false)?;
         let parent = pipe::server_pid(self.handle)?;
         // If it is gone, or cannot be watched, the end of the channel has to do.
-        if let Ok(Some(process)) = remote::older(parent) {
-            orphan::end_with(process, ORPHAN_GRACE)?;
+        if let (Some(grace), Ok(Some(process))) = (grace, remote::older(parent)) {
+            orphan::end_with(process, grace)?;
         }
         Ok((Stream::of_pipe(channel)?, parent))
     }
@@ -124,9 +124,6 @@ fn handle_in(block: &[u8], number: u16) -> Option<usize> {
 
 /// The flag of a descriptor that is open.
 const OPEN: u8 = 1;
-
-/// How long this process goes on after its Node parent has died: nobody tells, so what is the default elsewhere.
-const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
