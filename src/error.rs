@@ -58,7 +58,7 @@ impl Error {
     }
 
     /// Puts in front what was being done: `send to child "resize" (pid 7): …`.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     #[cold]
     pub(crate) fn during(mut self, what: impl fmt::Display) -> Self {
         self.0.text = format!("{what}: {}", self.0.text).into();
@@ -80,8 +80,22 @@ impl Error {
         Self::new(kind, format!("{what}: {source}")).with_source(source)
     }
 
+    /// What the operating system said when a name was to be taken.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
+    #[cold]
+    pub(crate) fn bind(name: &impl fmt::Debug, source: io::Error) -> Self {
+        match source.kind() {
+            // The folder of a path is missing. `NotFound` is for names on which nobody listens.
+            io::ErrorKind::NotFound => {
+                Self::new(ErrorKind::Io, format!("listen on {name:?}: {source}"))
+                    .with_source(source)
+            }
+            _ => Self::io(format_args!("listen on {name:?}"), source),
+        }
+    }
+
     /// Adds to the text, without changing the kind.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     #[cold]
     pub(crate) fn and_then_text(mut self, more: impl fmt::Display) -> Self {
         self.0.text = format!("{}{more}", self.0.text).into();
@@ -225,9 +239,9 @@ pub enum ErrorKind {
     Protocol,
     /// The two sides have no wire version or no application protocol in common.
     Incompatible,
-    /// There is no room to take the message at this moment (`try_send`).
+    /// There is no room to take the message at this moment (`try_send`), or was none in time (`send_timeout`).
     Full,
-    /// No message is there at this moment (`try_recv`).
+    /// No message is there at this moment (`try_recv`), or none came in time (`recv_timeout`).
     Empty,
     /// A deadline passed.
     Timeout,

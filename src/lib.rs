@@ -86,6 +86,7 @@
 //!
 //! - `tokio` (default): the async API: Connection, Listener, Command, Child, Parent. Needs a tokio runtime with I/O and
 //!   time enabled.
+//! - `blocking`: the same for threads, in the module `blocking`. Neither needs a runtime nor starts one.
 //! - `node`: speaks as Node.js does with its children and parents: its two serialisations, and a `Value` for what serde
 //!   cannot say.
 //! - `tracing`: emits `tracing` events for connections, refused peers and processes.
@@ -103,38 +104,44 @@
 //! | who may connect to a name | same user | same user | same user |
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "blocking")]
+pub mod blocking;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod config;
 #[cfg(feature = "tokio")]
 mod connection;
 mod error;
 #[cfg(all(feature = "node", feature = "tokio", unix))]
 mod handle;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+mod life;
 #[cfg(feature = "tokio")]
 mod listener;
 mod name;
 #[cfg(feature = "tokio")]
 mod process;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod session;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod trace;
 #[cfg(feature = "tokio")]
 pub mod transport;
 pub mod wire;
 
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use crate::config::Config;
 #[cfg(feature = "tokio")]
 pub use crate::connection::{Connection, Receiver, Sender};
 pub use crate::error::{Error, ErrorKind, Result};
 #[cfg(all(feature = "node", feature = "tokio", unix))]
 pub use crate::handle::Handle;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub use crate::life::{Event, Stdio};
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::Name;
 #[cfg(feature = "tokio")]
-pub use crate::process::{Child, Command, Event, Parent, Process, Stdio, fork};
+pub use crate::process::{Child, Command, Parent, Process, fork};
 
 /// What types of Rust become in JavaScript and the other way round, and the bytes, are told in [`wire::node`].
 ///

@@ -1,6 +1,5 @@
 //! [`Listener`]: a name that other programs connect to.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
@@ -8,7 +7,7 @@ use offspring_platform as platform;
 use tokio::io::AsyncWrite as _;
 
 use crate::connection::at_once;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::session::{HANDSHAKE_TIMEOUT, Quota};
 use crate::transport::Local;
 use crate::{Config, Connection, Name, trace};
@@ -127,16 +126,8 @@ impl Listener {
     /// # }
     /// ```
     pub fn bind_with(name: &Name, config: Config) -> Result<Self> {
-        let listener = platform::Listener::bind(name.as_platform()).map_err(|error| {
-            match error.kind() {
-                // The folder of a path is missing. `NotFound` is for names on which nobody listens.
-                io::ErrorKind::NotFound => {
-                    Error::new(ErrorKind::Io, format!("listen on {name:?}: {error}"))
-                        .with_source(error)
-                }
-                _ => Error::io(format_args!("listen on {name:?}"), error),
-            }
-        })?;
+        let listener = platform::Listener::bind(name.as_platform())
+            .map_err(|error| Error::bind(name, error))?;
         trace::debug!("listening on {name:?}");
         Ok(Self {
             listener,
@@ -210,10 +201,7 @@ impl Listener {
                 None => self.refuse(stream),
             }
         };
-        let peer = match stream.peer_pid() {
-            Some(pid) => format!("a client of {:?} (pid {pid})", self.name),
-            None => format!("a client of {:?}", self.name),
-        };
+        let peer = self.name.client(stream.peer_pid());
         trace::debug!("accepted {peer}");
         let config = self.config.clone();
         Ok(Connection::open_with(

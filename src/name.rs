@@ -115,9 +115,18 @@ impl Name {
             .map_err(|error| Error::io(format_args!("locate {self:?}"), error))
     }
 
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     pub(crate) fn as_platform(&self) -> &platform::Name {
         &self.0
+    }
+
+    /// A client of the server with this name, in words.
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
+    pub(crate) fn client(&self, pid: Option<u32>) -> String {
+        match pid {
+            Some(pid) => format!("a client of {self:?} (pid {pid})"),
+            None => format!("a client of {self:?}"),
+        }
     }
 }
 

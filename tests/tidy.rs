@@ -127,8 +127,8 @@ const FLOORS: [&[&str]; 7] = [
     &["error", "handle", "name"],
     &["wire"],
     &["config", "trace"],
-    &["transport", "session"],
-    &["connection"],
+    &["transport", "session", "life"],
+    &["connection", "blocking"],
     &["process", "listener", "rpc"],
     &["lib"],
 ];
@@ -192,6 +192,22 @@ fn modules_use_only_what_is_below_them() {
         }
     }
     none(wrong);
+}
+
+/// It is there without tokio, and needs nothing that the async API is made of.
+#[test]
+fn the_blocking_api_stands_beside_the_async_one() {
+    let foreign = ["tokio", "futures_core", "async", "transport", "connection"];
+    let breaks = |line: &str| {
+        let path = line.contains("use ") || line.contains("crate::");
+        path && foreign
+            .iter()
+            .any(|word| has_word(line, word) && !line.contains(&format!("blocking::{word}")))
+            && !line.contains("mod ")
+            && !line.contains("use self::")
+    };
+    let files = files(&["src/blocking", "src/session", "src/life"], ".rs").into_iter();
+    none(files.flat_map(|file| file.lines_with(breaks)));
 }
 
 #[test]

@@ -21,19 +21,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::name::{hex, random};
-use crate::{Stream, sys};
+use crate::sys;
 
 /// The environment variable by which a child knows that its stdin slot holds the channel to its parent.
 ///
-/// [`spawn`](crate::spawn) sets it for the child only, and [`attach`] takes it away, so that no grandchild sees it.
+/// `spawn` sets it for the child only, and `attach` takes it away, so that no grandchild sees it.
 pub const CHANNEL_VARIABLE: &str = "OFFSPRING_CHANNEL";
 
-/// The child's end of what [`spawn`](crate::spawn) made.
+/// The child's end of what [`spawn`](crate::process::Spawned) made.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Attached {
+pub struct Attached<S> {
     /// The channel to the parent.
-    pub channel: Stream,
+    pub channel: S,
     /// The parent's process id.
     pub parent_pid: u32,
 }
@@ -47,16 +47,34 @@ pub struct Attached {
 ///
 /// [`AttachError::NotAChild`] and an error about the missing runtime leave everything as it was: the standard
 /// input is still whatever it was. After any other error the channel is lost.
-pub fn attach() -> Result<Attached, AttachError> {
+#[cfg(feature = "tokio")]
+pub fn attach() -> Result<Attached<crate::Stream>, AttachError> {
+    attach_as::<sys::Stream>().map(|attached| attached.map(crate::Stream))
+}
+
+/// Makes a stream of one end of a channel.
+pub(crate) trait End: Sized {
+    /// Fails where the stream could not be made, whatever its channel is.
+    fn check() -> io::Result<()>;
+
+    fn of_channel(channel: sys::Channel) -> io::Result<Self>;
+
+    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
+    fn read_by(&mut self, process: sys::Exit);
+}
+
+/// [`attach`], whatever drives the channel.
+pub(crate) fn attach_as<S: End>() -> Result<Attached<S>, AttachError> {
     once(|attached| {
         let note = std::env::var_os(CHANNEL_VARIABLE).and_then(|text| Note::parse(&text));
         let note = note.ok_or(AttachError::NotAChild)?;
         let slot = sys::Slot::find(&note).ok_or(AttachError::NotAChild)?;
-        need_runtime()?;
+        // Once the slot is empty it would be too late to go back.
+        S::check()?;
         *attached = true;
         remove_variables(&[CHANNEL_VARIABLE]);
         // What a Node parent said was for a process between that one and this one.
-        #[cfg(feature = "node")]
+        #[cfg(all(feature = "node", feature = "tokio"))]
         crate::node::forget();
         slot.take(&note)
     })
@@ -75,16 +93,6 @@ pub(crate) fn once<T>(
     attach(&mut attached)
 }
 
-/// Registering the channel outside of a runtime would panic, and by then it would be too late to go back.
-pub(crate) fn need_runtime() -> Result<(), AttachError> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(AttachError::Io(io::Error::other(
-            "attach needs a tokio runtime",
-        ))),
-    }
-}
-
 pub(crate) fn remove_variables(names: &[&str]) {
     for name in names {
         // SAFETY: std guards its own accesses to the environment with a lock. What remains are readers in C code on
@@ -95,7 +103,16 @@ pub(crate) fn remove_variables(names: &[&str]) {
     }
 }
 
-/// Why [`attach`] failed.
+impl<S> Attached<S> {
+    pub(crate) fn map<R>(self, wrap: impl FnOnce(S) -> R) -> Attached<R> {
+        Attached {
+            channel: wrap(self.channel),
+            parent_pid: self.parent_pid,
+        }
+    }
+}
+
+/// Why `attach` failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttachError {

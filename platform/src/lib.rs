@@ -20,22 +20,27 @@
 //! | `node` (feature `node`) | `Launcher` and `Slot`: the same two for the channel of Node.js, and `FRAMED` |
 //! | `address` | `fn address(&Name) -> io::Result<PathBuf>`: where a [`Name`] lives on this system |
 //!
+//! Each of them comes in two forms: driven by tokio (feature `tokio`), and blocking the thread (module [`blocking`],
+//! feature `blocking`).
+//!
 //! `tests/contract.rs` runs the same tests against every backend.
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "blocking")]
+pub mod blocking;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod error;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod handoff;
 #[cfg(feature = "tokio")]
 mod listener;
 mod name;
 #[cfg(all(feature = "node", feature = "tokio"))]
 mod node;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod process;
 #[cfg(feature = "tokio")]
 mod stream;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod trace;
 
 cfg_if::cfg_if! {
@@ -51,7 +56,9 @@ cfg_if::cfg_if! {
 }
 
 #[cfg(feature = "tokio")]
-pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, attach};
+pub use crate::handoff::attach;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE};
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};
@@ -60,12 +67,14 @@ pub use crate::node::{
     NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
     attach_node,
 };
-#[cfg(all(feature = "node", feature = "tokio"))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use sys::Handle;
 #[cfg(all(feature = "node", feature = "tokio", unix))]
 pub use sys::socket::{SocketKind, set_nonblocking, socket_kind};
 
 #[cfg(feature = "tokio")]
-pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};
+pub use crate::process::spawn;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
+pub use crate::process::{Options, Process, Spawned, Stdin, this_program};
 #[cfg(feature = "tokio")]
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};

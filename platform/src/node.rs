@@ -15,7 +15,7 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::handoff::{AttachError, need_runtime, once, remove_variables};
+use crate::handoff::{AttachError, End as _, once, remove_variables};
 use crate::process::{Options, Spawned};
 use crate::{Stream, sys};
 
@@ -59,7 +59,7 @@ impl NodeLauncher {
         mode: &str,
         worker: Option<u32>,
         options: Options,
-    ) -> io::Result<Spawned> {
+    ) -> io::Result<Spawned<Stream>> {
         command.env(NODE_MODE_VARIABLE, mode);
         match worker {
             Some(id) => command.env(NODE_CLUSTER_VARIABLE, id.to_string()),
@@ -68,7 +68,7 @@ impl NodeLauncher {
         let spawned = self.0.spawn(command, options);
         hide(command);
         command.env_remove(NODE_CLUSTER_VARIABLE);
-        spawned
+        spawned.map(|spawned| spawned.map(Stream))
     }
 }
 
@@ -108,7 +108,7 @@ pub fn attach_node(grace: Option<Duration>) -> Result<NodeAttached, AttachError>
             .and_then(descriptor)
             .and_then(sys::node::Slot::find)
             .ok_or(AttachError::NotAChild)?;
-        need_runtime()?;
+        sys::Stream::check()?;
         *attached = true;
         let mode = std::env::var_os(NODE_MODE_VARIABLE);
         forget();

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+#[cfg(feature = "tokio")]
 use std::task::{Context, Poll};
 use std::time::Duration;
+#[cfg(feature = "blocking")]
+use std::time::Instant;
 
-use crate::{Stream, sys};
+use crate::sys;
 
 /// What the child finds as its standard input once it has attached.
 #[derive(Debug, Default)]
@@ -46,11 +49,11 @@ pub struct Options {
 
 /// A started child.
 #[derive(Debug)]
-pub struct Spawned {
+pub struct Spawned<S> {
     /// The process.
     pub process: Process,
     /// The parent's end of the channel.
-    pub channel: Stream,
+    pub channel: S,
     /// The writing end, if [`Options::stdin`] was [`Stdin::Piped`].
     pub stdin: Option<ChildStdin>,
     /// As in [`std::process::Child`].
@@ -68,8 +71,21 @@ pub struct Spawned {
 /// # Errors
 ///
 /// What the system says: `NotFound`, `PermissionDenied`, … No process exists then and nothing stays open.
-pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
-    sys::spawn(command, options)
+#[cfg(feature = "tokio")]
+pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned<crate::Stream>> {
+    sys::spawn::<sys::Stream>(command, options).map(|spawned| spawned.map(crate::Stream))
+}
+
+impl<S> Spawned<S> {
+    pub(crate) fn map<R>(self, wrap: impl FnOnce(S) -> R) -> Spawned<R> {
+        Spawned {
+            process: self.process,
+            channel: wrap(self.channel),
+            stdin: self.stdin,
+            stdout: self.stdout,
+            stderr: self.stderr,
+        }
+    }
 }
 
 /// The program that runs now, to be started once more.
@@ -96,12 +112,20 @@ impl Process {
         self.0.id()
     }
 
+    /// Waits until the process has exited, and reaps it; `None` at the deadline.
+    #[cfg(feature = "blocking")]
+    pub fn wait_until(&mut self, deadline: Option<Instant>) -> io::Result<Option<ExitStatus>> {
+        self.0.wait_until(deadline)
+    }
+
     /// Polls for the exit of the process, and reaps it. The status is remembered for later calls.
+    #[cfg(feature = "tokio")]
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         self.0.poll_wait(cx)
     }
 
     /// Waits until the process has exited, and reaps it. Cancel safe.
+    #[cfg(feature = "tokio")]
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         std::future::poll_fn(|cx| self.poll_wait(cx)).await
     }

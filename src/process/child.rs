@@ -15,8 +15,11 @@ use tokio::task::coop::has_budget_remaining;
 use tokio::time::timeout;
 
 use crate::Connection;
-use crate::error::{Error, ErrorKind, Result};
-use crate::process::{Event, Process};
+use crate::error::{Error, Result};
+use crate::life::{
+    EXIT_FOLLOWS, Event, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
+};
+use crate::process::Process;
 use crate::wire::Body;
 
 /// A child process and the connection to it. Made by [`Command::spawn`](crate::Command::spawn) and
@@ -71,15 +74,6 @@ pub struct Child<Tx: ?Sized, Rx> {
     pub stderr: Option<ChildStderr>,
 }
 
-/// Which events are still to come.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    Messages,
-    Disconnect,
-    Exit,
-    Nothing,
-}
-
 impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     pub(super) fn new(connection: Connection<Tx, Rx>, process: Process) -> Self {
         let (stdin, stdout, stderr) = (None, None, None);
@@ -118,11 +112,11 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ExitedEarly`] at once if the child ended first, with its exit status;
-    /// [`ErrorKind::Timeout`] if it did not attach within
+    /// [`ErrorKind::ExitedEarly`](crate::ErrorKind::ExitedEarly) at once if the child ended first, with its exit status;
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if it did not attach within
     /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (30 seconds unless set), as a program does that
-    /// never calls [`Parent::attach`](crate::Parent::attach); [`ErrorKind::Protocol`] if it writes something else to the
-    /// channel; [`ErrorKind::Incompatible`]. The text has the last lines of the child's standard error if that is
+    /// never calls [`Parent::attach`](crate::Parent::attach); [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if it writes something else to the
+    /// channel; [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible). The text has the last lines of the child's standard error if that is
     /// [piped](crate::Stdio::piped).
     ///
     /// # Cancel safety
@@ -160,54 +154,41 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
 
     #[cold]
     async fn failed_to_start(&mut self, error: Error) -> Error {
-        let name = self.process.name.clone();
-        let early = match error.kind() {
+        let early = match may_be_exit(&error) {
             // The end of the channel is often seen a moment before the end of the process.
-            ErrorKind::Disconnected | ErrorKind::Truncated => {
-                timeout(EXIT_FOLLOWS, self.process.wait())
-                    .await
-                    .ok()
-                    .and_then(Result::ok)
-            }
-            _ => None,
+            true => timeout(EXIT_FOLLOWS, self.process.wait())
+                .await
+                .ok()
+                .and_then(Result::ok),
+            false => None,
         };
         let error = match early {
-            Some(status) => Error::new(
-                ErrorKind::ExitedEarly { status },
-                format!("start {name}: it ended before it attached: {status}"),
-            ),
+            Some(status) => self.process.0.ended_early(status),
             None => {
                 // Not a child that could be talked to. What goes wrong here is less telling than `error`.
                 let _ = self.process.kill().await;
                 error
             }
         };
-        self.with_stderr_tail(error).await
+        with_tail(error, &self.stderr_tail().await)
     }
 
     /// Adds to the error of a connection that broke how the process ended, if it did.
     pub(super) async fn explain(&mut self, error: Error) -> Error {
-        if !matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Truncated) {
+        if !may_be_exit(&error) {
             return error;
         }
         match timeout(EXIT_FOLLOWS, self.process.wait()).await {
             Ok(Ok(status)) => {
                 let error = error.and_then_text(format_args!("; it ended with {status}"));
-                self.with_stderr_tail(error).await
+                with_tail(error, &self.stderr_tail().await)
             }
             _ => error,
         }
     }
 
-    async fn with_stderr_tail(&mut self, error: Error) -> Error {
-        match self.stderr_tail().await {
-            tail if tail.is_empty() => error,
-            tail => error.and_then_text(format_args!("; its standard error ends with {tail:?}")),
-        }
-    }
-
     /// What the child wrote last to its standard error, as far as it is there.
-    async fn stderr_tail(&mut self) -> String {
+    async fn stderr_tail(&mut self) -> Vec<u8> {
         let mut tail = Vec::new();
         if let Some(stderr) = &mut self.stderr {
             let read_all = async {
@@ -221,7 +202,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             // A grandchild may hold the other end open for ever.
             let _ = timeout(STDERR_IS_THERE, read_all).await;
         }
-        String::from_utf8_lossy(&tail).trim_end().to_owned()
+        tail
     }
 
     fn poll_recv_with<R>(
@@ -434,18 +415,9 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
         let (next, result) = match self.stage {
             Stage::Messages => {
                 let read = &mut Some(|body: Body<'_>| body.decode());
-                match ready!(self.poll_recv_with(cx, read)) {
-                    Ok(Some(Ok(message))) => (Stage::Messages, Ok(Some(Event::Message(message)))),
-                    Ok(Some(Err(error))) => (
-                        Stage::Messages,
-                        Err(self.connection.receiver_mut().at_peer(error)),
-                    ),
-                    Ok(None) => (Stage::Exit, Ok(Some(Event::Disconnect))),
-                    Err(error) if error.kind() == ErrorKind::Disconnected => {
-                        (Stage::Exit, Ok(Some(Event::Disconnect)))
-                    }
-                    Err(error) => (Stage::Disconnect, Err(error)),
-                }
+                let received = ready!(self.poll_recv_with(cx, read));
+                let received = received.and_then(|message| self.decoded(message));
+                Stage::after(received, Stage::Exit)
             }
             Stage::Disconnect => (Stage::Exit, Ok(Some(Event::Disconnect))),
             Stage::Exit => {
@@ -471,12 +443,3 @@ impl<Tx: ?Sized, Rx> fmt::Debug for Child<Tx, Rx> {
             .finish_non_exhaustive()
     }
 }
-
-/// How long after the end of the channel the exit of the process is waited for.
-const EXIT_FOLLOWS: Duration = Duration::from_millis(500);
-
-/// How long the standard error of a process that has ended may take to be read.
-const STDERR_IS_THERE: Duration = Duration::from_millis(200);
-
-/// How many bytes of the standard error go into an error text.
-const STDERR_TAIL: usize = 2048;

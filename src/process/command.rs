@@ -9,7 +9,10 @@ use offspring_platform as platform;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::process::{Child, Process, Stdio};
+use crate::life::{
+    CHILD_HANDSHAKE_TIMEOUT, Life, ORPHAN_GRACE, Stdio, name_of, no_program, not_started,
+};
+use crate::process::{Child, Process};
 use crate::transport::Local;
 use crate::{Config, Connection, trace};
 
@@ -127,9 +130,7 @@ impl Command {
     pub fn current_exe() -> Result<Self> {
         match platform::this_program() {
             Ok(command) => Ok(Self::from(command)),
-            Err(error) => Err(
-                Error::new(ErrorKind::Spawn, "find the program that runs now").with_source(error),
-            ),
+            Err(error) => Err(no_program(error)),
         }
     }
 
@@ -392,13 +393,10 @@ impl Command {
     /// # }
     /// ```
     pub fn spawn<Tx: ?Sized, Rx>(&mut self) -> Result<Child<Tx, Rx>> {
-        let spawned = self.start().map_err(|error| {
-            let program = self.command.get_program();
-            Error::new(ErrorKind::Spawn, format!("start {program:?}: {error}")).with_source(error)
-        })?;
-        let program = Path::new(self.child_name());
-        let program = program.file_name().unwrap_or(program.as_os_str());
-        let name = format!("child {program:?} (pid {})", spawned.process.id());
+        let spawned = self
+            .start()
+            .map_err(|error| not_started(self.command.get_program(), error))?;
+        let name = name_of(self.child_name(), spawned.process.id());
         trace::debug!("started {name}");
         let connection = Connection::open(
             Local(spawned.channel),
@@ -407,7 +405,7 @@ impl Command {
             CHILD_HANDSHAKE_TIMEOUT,
         );
         // Without its pipes there is no child: what goes wrong here ends the process.
-        let mut process = Process::new(spawned.process, name.clone(), true);
+        let mut life = Life::new(spawned.process, name.clone(), true);
         let pipes = |error| {
             Error::new(ErrorKind::Spawn, format!("open the pipes of {name}")).with_source(error)
         };
@@ -419,13 +417,13 @@ impl Command {
             stdout.map_err(pipes)?,
             stderr.map_err(pipes)?,
         );
-        process.kill_on_drop = self.kill_on_drop;
-        let mut child = Child::new(connection, process);
+        life.kill_on_drop = self.kill_on_drop;
+        let mut child = Child::new(connection, Process(life));
         (child.stdin, child.stdout, child.stderr) = (stdin, stdout, stderr);
         Ok(child)
     }
 
-    fn start(&mut self) -> std::io::Result<platform::Spawned> {
+    fn start(&mut self) -> std::io::Result<platform::Spawned<platform::Stream>> {
         let options = platform::Options {
             stdin: self.stdin.to_stdin()?,
             kill_tree: self.kill_tree,
@@ -508,9 +506,3 @@ impl From<process::Command> for Command {
         }
     }
 }
-
-/// How long a child may take to load and to say hello.
-const CHILD_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a busy child goes on after its parent died.
-const ORPHAN_GRACE: Duration = Duration::from_secs(2);

@@ -2,31 +2,24 @@
 
 mod child;
 mod command;
-mod event;
 #[cfg(all(feature = "node", unix))]
 mod handles;
 #[cfg(feature = "node")]
 mod node;
 mod parent;
-mod stdio;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::process::ExitStatus;
 use std::task::{Context, Poll, ready};
 
-use offspring_platform as platform;
-
 pub use self::child::Child;
 pub use self::command::{Command, fork};
-pub use self::event::Event;
 #[cfg(feature = "node")]
 pub use self::node::Script;
 pub use self::parent::Parent;
-pub use self::stdio::Stdio;
-use crate::error::{Error, Result};
-use crate::trace;
+use crate::error::Result;
+use crate::life::Life;
 
 /// A child process, apart from the connection to it. See [`Child::into_parts`].
 ///
@@ -49,24 +42,9 @@ use crate::trace;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Process {
-    process: platform::Process,
-    /// The program and its id, in words for error texts.
-    name: String,
-    status: Option<ExitStatus>,
-    kill_on_drop: bool,
-}
+pub struct Process(Life);
 
 impl Process {
-    fn new(process: platform::Process, name: String, kill_on_drop: bool) -> Self {
-        Self {
-            process,
-            name,
-            status: None,
-            kill_on_drop,
-        }
-    }
-
     /// The id that the system gave the process.
     ///
     /// # Examples
@@ -77,7 +55,7 @@ impl Process {
     /// # }
     /// ```
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.0.process.id()
     }
 
     /// Waits until the process has ended.
@@ -105,11 +83,11 @@ impl Process {
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<ExitStatus>> {
-        if let Some(status) = self.status {
+        if let Some(status) = self.0.status() {
             return Poll::Ready(Ok(status));
         }
-        let result = ready!(self.process.poll_wait(cx));
-        Poll::Ready(self.note(result))
+        let result = ready!(self.0.process.poll_wait(cx));
+        Poll::Ready(self.0.note(result))
     }
 
     /// The exit status, if the process has ended.
@@ -129,22 +107,7 @@ impl Process {
     /// # }
     /// ```
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        if self.status.is_some() {
-            return Ok(self.status);
-        }
-        let result = self.process.try_wait();
-        result
-            .transpose()
-            .map(|result| self.note(result))
-            .transpose()
-    }
-
-    fn note(&mut self, result: io::Result<ExitStatus>) -> Result<ExitStatus> {
-        let status =
-            result.map_err(|error| Error::io(format_args!("wait for {}", self.name), error))?;
-        trace::debug!("{} ended: {status}", self.name);
-        self.status = Some(status);
-        Ok(status)
+        self.0.try_wait()
     }
 
     /// Asks the process to end, with SIGTERM. Ok if it has already ended.
@@ -167,9 +130,7 @@ impl Process {
     /// # }
     /// ```
     pub fn terminate(&mut self) -> Result<()> {
-        self.process
-            .terminate()
-            .map_err(|error| Error::io(format_args!("terminate {}", self.name), error))
+        self.0.terminate()
     }
 
     /// Ends the process at once, with its descendants if [`Command::kill_tree`] was set, and waits until it has ended.
@@ -210,29 +171,12 @@ impl Process {
     /// # }
     /// ```
     pub fn start_kill(&mut self) -> Result<()> {
-        self.process
-            .kill()
-            .map_err(|error| Error::io(format_args!("kill {}", self.name), error))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.kill_on_drop {
-            if let Ok(None) = self.try_wait() {
-                trace::debug!("killed {}: its handle was dropped", self.name);
-            }
-            // Also if the process has ended: its descendants may not. Nobody is left to tell what goes wrong.
-            let _ = self.process.kill();
-        }
+        self.0.start_kill()
     }
 }
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Process")
-            .field("name", &self.name)
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }

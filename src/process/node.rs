@@ -156,7 +156,7 @@ impl Child {
         &self,
         command: &mut process::Command,
         options: platform::Options,
-    ) -> io::Result<platform::Spawned> {
+    ) -> io::Result<platform::Spawned<platform::Stream>> {
         let mode = name(self.serialization);
         self.launcher.spawn(command, mode, self.worker, options)
     }

@@ -11,8 +11,8 @@ use offspring_platform::AttachError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::process::Event;
+use crate::error::{ErrorKind, Result};
+use crate::life::{Event, Stage, not_attached};
 use crate::session::HANDSHAKE_TIMEOUT;
 use crate::transport::Local;
 use crate::wire::Body;
@@ -51,14 +51,6 @@ pub struct Parent<Tx: ?Sized, Rx> {
     pub(super) connection: Connection<Tx, Rx>,
     id: u32,
     stage: Stage,
-}
-
-/// Which events are still to come.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    Messages,
-    Disconnect,
-    Nothing,
 }
 
 impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
@@ -116,15 +108,7 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
     /// # }
     /// ```
     pub fn attach_with(config: Config) -> Result<Self> {
-        let (channel, id, config) = take_channel(config).map_err(|error| {
-            let kind = match &error {
-                AttachError::NotAChild => ErrorKind::NotAChild,
-                AttachError::AlreadyAttached => ErrorKind::AlreadyAttached,
-                AttachError::Invalid(_) => ErrorKind::Protocol,
-                _ => ErrorKind::Io,
-            };
-            Error::new(kind, format!("attach to the parent: {error}")).with_source(error)
-        })?;
+        let (channel, id, config) = take_channel(config).map_err(not_attached)?;
         trace::debug!("attached to parent {id}");
         let peer = format!("the parent (pid {id})");
         let connection = Connection::open(Local(channel), config, peer, HANDSHAKE_TIMEOUT);
@@ -453,20 +437,9 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Parent<Tx, Rx> {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event<Rx>>>> {
         let receiver = self.connection.receiver_mut();
         let (next, result) = match self.stage {
-            Stage::Messages => {
-                let read = &mut Some(|body: Body<'_>| body.decode());
-                match ready!(receiver.poll_recv_with(cx, read)) {
-                    Ok(Some(Ok(message))) => (Stage::Messages, Ok(Some(Event::Message(message)))),
-                    Ok(Some(Err(error))) => (Stage::Messages, Err(receiver.at_peer(error))),
-                    Ok(None) => (Stage::Nothing, Ok(Some(Event::Disconnect))),
-                    Err(error) if error.kind() == ErrorKind::Disconnected => {
-                        (Stage::Nothing, Ok(Some(Event::Disconnect)))
-                    }
-                    Err(error) => (Stage::Disconnect, Err(error)),
-                }
-            }
+            Stage::Messages => Stage::after(ready!(receiver.poll_recv(cx)), Stage::Nothing),
             Stage::Disconnect => (Stage::Nothing, Ok(Some(Event::Disconnect))),
-            Stage::Nothing => (Stage::Nothing, Ok(None)),
+            Stage::Exit | Stage::Nothing => (Stage::Nothing, Ok(None)),
         };
         self.stage = next;
         Poll::Ready(result)

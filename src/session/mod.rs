@@ -4,6 +4,10 @@
 
 mod encoder;
 #[cfg(feature = "node")]
+#[cfg_attr(
+    not(feature = "tokio"),
+    expect(dead_code, reason = "only the async API passes handles")
+)]
 mod handles;
 mod line;
 mod queue;

@@ -32,6 +32,7 @@ pub(crate) struct Queue {
     /// This side has said goodbye.
     closed: AtomicBool,
     /// The goodbye is the end of the stream, which is still to come.
+    #[cfg(feature = "tokio")]
     must_end: AtomicBool,
     failed: OnceLock<io::ErrorKind>,
     encoder: Encoder,
@@ -52,6 +53,7 @@ impl Queue {
             written: AtomicU64::new(0),
             unflushed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            #[cfg(feature = "tokio")]
             must_end: AtomicBool::new(!config.format.is_polite()),
             failed: OnceLock::new(),
             encoder: Encoder::default(),
@@ -143,10 +145,12 @@ impl Queue {
     }
 
     /// Notes that the transport keeps nothing to itself any more.
+    #[cfg(feature = "tokio")]
     pub(crate) fn flushed(&self) {
         self.unflushed.store(false, Ordering::Release);
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn is_unflushed(&self) -> bool {
         self.unflushed.load(Ordering::Relaxed)
     }
@@ -206,11 +210,13 @@ impl Queue {
     }
 
     /// Whether the transport has taken everything that was ever sent.
+    #[cfg(feature = "tokio")]
     pub(crate) fn has_written_all(&self) -> bool {
         self.failed.get().is_none() && self.has_left(self.encoded())
     }
 
     /// True once: when the goodbye is the end of the stream, and everything before it has left.
+    #[cfg(feature = "tokio")]
     pub(crate) fn take_end(&self) -> bool {
         self.must_end.load(Ordering::Relaxed)
             && self.closed.load(Ordering::Acquire)
@@ -233,7 +239,7 @@ impl Queue {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(all(feature = "node", feature = "tokio", unix))]
 impl Queue {
     /// Encodes a message with which a handle goes, and tells where in the stream it begins and ends.
     ///

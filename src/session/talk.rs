@@ -45,6 +45,13 @@ struct Peer {
 }
 
 /// What a side that says no goodbye had read when it left.
+#[cfg_attr(
+    not(feature = "tokio"),
+    expect(
+        dead_code,
+        reason = "only Node.js leaves so, which only the async API talks to"
+    )
+)]
 #[derive(Clone, Copy)]
 enum Left {
     /// Everything, as far as the system can tell.
@@ -195,6 +202,7 @@ impl Talk {
     }
 
     /// Whether the end of the bytes is the goodbye of a side that says no other. If not, it is an error.
+    #[cfg(feature = "tokio")]
     pub(crate) fn leaves(&mut self, line: &impl Line, end: End) -> bool {
         if self.polite || self.inbox.end().is_err() {
             return false;
@@ -210,6 +218,7 @@ impl Talk {
     }
 
     /// Whether it has left in that way.
+    #[cfg(feature = "tokio")]
     pub(crate) fn has_left(&self) -> bool {
         self.peer.left.is_some()
     }
@@ -351,7 +360,7 @@ fn answer(line: &impl Line) -> Option<Handle> {
     handle
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(all(feature = "node", feature = "tokio", unix))]
 impl Talk {
     /// From here on the handle of a message that is taken is kept, or not.
     pub(crate) fn want_handle(&mut self, wanted: bool) {

@@ -7,13 +7,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+#[cfg(feature = "tokio")]
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Stat};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+#[cfg(feature = "tokio")]
+use tokio::io::{Interest, unix::AsyncFd};
 
 #[cfg(target_vendor = "apple")]
 static MAKING: std::sync::RwLock<()> = std::sync::RwLock::new(());
@@ -53,6 +54,29 @@ pub(super) fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     close_on_exec(&one)?;
     close_on_exec(&other)?;
     Ok((above_stdio(one)?, above_stdio(other)?))
+}
+
+/// A socket that is connected to nobody yet.
+#[cfg(all(feature = "blocking", not(target_vendor = "apple")))]
+pub(super) fn socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    above_stdio(rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?)
+}
+
+#[cfg(all(feature = "blocking", target_vendor = "apple"))]
+pub(super) fn socket() -> io::Result<OwnedFd> {
+    let _guard = MAKING
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    close_on_exec(&socket)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    above_stdio(socket)
 }
 
 /// A pipe: the reading end, the writing end.
@@ -99,9 +123,11 @@ fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// A descriptor that the runtime watches.
+#[cfg(feature = "tokio")]
 pub(super) type Watched = AsyncFd<Arc<OwnedFd>>;
 
 /// Has the runtime watch a descriptor. Panics outside of one.
+#[cfg(feature = "tokio")]
 pub(super) fn watch(fd: Arc<OwnedFd>, interest: Interest) -> io::Result<Watched> {
     // SAFETY: the `Arc` that `AsyncFd` holds owns the descriptor, and nobody can take that out of it: `as_raw_fd` is
     // the same open file from registration to deregistration.
@@ -119,6 +145,14 @@ pub(super) fn kind(stat: &Stat) -> &'static str {
         FileType::Socket => "a socket",
         _ => "a device",
     }
+}
+
+/// The time until `deadline`, for `poll`; `None` is for ever.
+#[cfg(feature = "blocking")]
+pub(super) fn left(deadline: Option<std::time::Instant>) -> Option<rustix::event::Timespec> {
+    let left = deadline?.saturating_duration_since(std::time::Instant::now());
+    // What no clock can tell is for ever.
+    left.try_into().ok()
 }
 
 /// Calls again when a signal handler of the program interrupted the call.

@@ -9,23 +9,31 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+#[cfg(feature = "tokio")]
 use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::io::Errno;
+#[cfg(feature = "tokio")]
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Pid, Signal};
+#[cfg(feature = "tokio")]
 use tokio::io::Interest;
 
-use super::descriptor::{Watched, pipe, retry, watch};
+#[cfg(feature = "blocking")]
+use super::descriptor::left;
+#[cfg(feature = "tokio")]
+use super::descriptor::{Watched, watch};
+use super::descriptor::{pipe, retry};
 
 #[derive(Clone, Debug)]
-pub(super) struct ExitFd {
+pub(crate) struct Exit {
     /// Shared, so that a registration with a runtime that has ended can be made again with another.
     fd: Arc<OwnedFd>,
     is_pidfd: bool,
 }
 
-impl ExitFd {
+impl Exit {
     /// For a child of ours that nobody has reaped.
     pub(super) fn of_child(pid: Pid) -> io::Result<Self> {
         match native(pid) {
@@ -79,6 +87,7 @@ impl ExitFd {
         self.is_pidfd.then(|| self.fd.as_fd())
     }
 
+    #[cfg(feature = "tokio")]
     pub(super) fn shared(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.fd)
     }
@@ -104,6 +113,27 @@ impl ExitFd {
         cfg!(any(target_os = "linux", target_os = "android")) && !self.is_pidfd
     }
 
+    #[cfg(feature = "blocking")]
+    pub(super) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Blocks this thread until the process has ended; `false` at the deadline.
+    #[cfg(feature = "blocking")]
+    pub(super) fn block_until(&self, deadline: Option<std::time::Instant>) -> io::Result<bool> {
+        loop {
+            let left = left(deadline);
+            let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
+            match poll(&mut fds, left.as_ref()) {
+                Ok(0) => return Ok(false),
+                Ok(_) => return Ok(true),
+                // The time that has passed counts: signals may come all the time.
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Whether the process has ended, after at most that time.
     fn look(&self, patience: Option<&Timespec>) -> rustix::io::Result<bool> {
         let mut fds = [PollFd::new(&*self.fd, PollFlags::IN)];
@@ -112,15 +142,17 @@ impl ExitFd {
 }
 
 /// Wakes a task when a process has ended, whoever else waits for that.
+#[cfg(feature = "tokio")]
 #[derive(Debug)]
 pub(super) struct ExitWatch {
-    exit: ExitFd,
+    exit: Exit,
     /// Of a second descriptor, for a runtime watches each only once. Made when it is first needed.
     watch: Option<Watched>,
 }
 
+#[cfg(feature = "tokio")]
 impl ExitWatch {
-    pub(super) fn new(exit: ExitFd) -> Self {
+    pub(super) fn new(exit: Exit) -> Self {
         Self { exit, watch: None }
     }
 
@@ -159,9 +191,9 @@ const NOW: Timespec = Timespec {
 };
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
+fn native(pid: Pid) -> rustix::io::Result<Exit> {
     use rustix::process::{PidfdFlags, pidfd_open};
-    Ok(ExitFd {
+    Ok(Exit {
         fd: Arc::new(pidfd_open(pid, PidfdFlags::empty())?),
         is_pidfd: true,
     })
@@ -174,7 +206,7 @@ fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
     target_os = "netbsd",
     target_os = "openbsd",
 ))]
-fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
+fn native(pid: Pid) -> rustix::io::Result<Exit> {
     use rustix::event::kqueue::{Event, EventFilter, EventFlags, ProcessEvents, kevent, kqueue};
 
     let queue = kqueue()?;
@@ -188,7 +220,7 @@ fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
     let mut none: [Event; 0] = [];
     // SAFETY: the event names a process, not a descriptor, so no descriptor can be closed behind its back.
     unsafe { kevent(&queue, &[exit], &mut none, Some(std::time::Duration::ZERO)) }?;
-    Ok(ExitFd {
+    Ok(Exit {
         fd: Arc::new(queue),
         is_pidfd: false,
     })
@@ -203,7 +235,7 @@ fn native(pid: Pid) -> rustix::io::Result<ExitFd> {
     target_os = "netbsd",
     target_os = "openbsd",
 )))]
-fn native(_: Pid) -> rustix::io::Result<ExitFd> {
+fn native(_: Pid) -> rustix::io::Result<Exit> {
     Err(Errno::NOSYS)
 }
 
@@ -250,8 +282,8 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-        let native = ExitFd::of_child(pid).unwrap();
-        let by_thread = ExitFd::of_thread(move || wait_for_exit(pid)).unwrap();
+        let native = Exit::of_child(pid).unwrap();
+        let by_thread = Exit::of_thread(move || wait_for_exit(pid)).unwrap();
         for exit in [&native, &by_thread] {
             assert!(!exit.look(Some(&NOW)).unwrap(), "it is still running");
         }
@@ -270,7 +302,7 @@ mod tests {
             .unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
         child.wait().unwrap();
-        assert!(ExitFd::of_process(pid).unwrap().is_none());
-        ExitFd::of_child(pid).unwrap().block().unwrap();
+        assert!(Exit::of_process(pid).unwrap().is_none());
+        Exit::of_child(pid).unwrap().block().unwrap();
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn socket_path(label: &str) -> io::Result<PathBuf> {
 /// Makes sure that `folder` is there, is ours, and is closed to others.
 ///
 /// A folder that exists is only looked at: its owner had a reason for the permissions it has.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(super) fn create(folder: &Path) -> io::Result<()> {
     use super::error::context;
     use rustix::fs::{Mode, OFlags, fstat, mkdir, open};

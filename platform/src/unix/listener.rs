@@ -3,17 +3,19 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tokio")]
 use interprocess::local_socket::tokio::Listener as LocalListener;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName as _};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
 use rustix::io::Errno;
 
-use super::error::{context, need_runtime};
+use super::error::context;
 use super::ownership::Ownership;
-use super::{Stream, address, folder, peer};
+use super::{address, folder};
 use crate::name::Address;
 use crate::{Name, trace};
 
+#[cfg(feature = "tokio")]
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// Dropped first, so that the path is gone before the socket closes: a client is never refused by a path.
@@ -22,17 +24,11 @@ pub(crate) struct Listener {
     exhaustion: Exhaustion,
 }
 
+#[cfg(feature = "tokio")]
 impl Listener {
     pub(crate) fn bind(name: &Name) -> io::Result<Self> {
-        need_runtime("bind a listener")?;
-        let path = address(name)?;
-        if let (Address::Label(_), Some(folder)) = (name.address(), path.parent()) {
-            folder::create(folder)?;
-        }
-        let mut owner = Ownership::take(&path)?;
-        let socket = listen(&path)
-            .map_err(|error| context(error, format!("bind {:?}", name.to_string())))?;
-        owner.bound()?;
+        super::error::need_runtime("bind a listener")?;
+        let (owner, socket) = bind(name, |options| options.create_tokio())?;
         Ok(Self {
             _owner: owner,
             socket,
@@ -40,9 +36,12 @@ impl Listener {
         })
     }
 
-    pub(crate) async fn accept(&mut self) -> io::Result<Stream> {
+    pub(crate) async fn accept(&mut self) -> io::Result<super::Stream> {
+        use super::{Stream, peer};
         loop {
-            self.exhaustion.pause().await;
+            if let Some(until) = self.exhaustion.pause() {
+                tokio::time::sleep_until(until.into()).await;
+            }
             let LocalListener::UdSocket(socket) = &self.socket;
             match socket.inner().accept().await {
                 Ok((client, _)) => {
@@ -50,39 +49,50 @@ impl Listener {
                     // A client of another user is closed here; one that is gone already is passed over.
                     let stream =
                         peer::same_user(&client).and_then(|peer_pid| Stream::new(client, peer_pid));
-                    match stream {
-                        Ok(stream) => return Ok(stream),
-                        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                            trace::warn!("refused a client: {error}");
-                        }
-                        Err(_) => {}
+                    if let Some(stream) = admitted(stream) {
+                        return Ok(stream);
                     }
                 }
-                Err(error) => match error.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                        self.exhaustion.more();
-                    }
-                    // What a client that has gone leaves behind, and a signal handler of the program.
-                    Some(
-                        Errno::CONNABORTED
-                        | Errno::CONNRESET
-                        | Errno::PROTO
-                        | Errno::PERM
-                        | Errno::INTR
-                        | Errno::AGAIN,
-                    ) => {}
-                    _ => return Err(context(error, "accept a client")),
-                },
+                Err(error) => self.exhaustion.or_fail(error)?,
             }
         }
     }
+}
+
+/// The client that has come, unless it is of another user, which is told of, or gone already.
+pub(super) fn admitted<S>(client: io::Result<S>) -> Option<S> {
+    match client {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                trace::warn!("refused a client: {error}");
+            }
+            None
+        }
+    }
+}
+
+/// Takes the name and listens.
+pub(super) fn bind<L>(
+    name: &Name,
+    create: impl Fn(ListenerOptions<'_>) -> io::Result<L>,
+) -> io::Result<(Ownership, L)> {
+    let path = address(name)?;
+    if let (Address::Label(_), Some(folder)) = (name.address(), path.parent()) {
+        folder::create(folder)?;
+    }
+    let mut owner = Ownership::take(&path)?;
+    let socket = listen(&path, create)
+        .map_err(|error| context(error, format!("bind {:?}", name.to_string())))?;
+    owner.bound()?;
+    Ok((owner, socket))
 }
 
 /// Without the pause, a process without free descriptors would fail to accept a million times a second.
 ///
 /// The time is kept here and not in the future of `accept`, for callers that drop that future again and again.
 #[derive(Debug, Default)]
-struct Exhaustion {
+pub(super) struct Exhaustion {
     pause: Duration,
     until: Option<Instant>,
 }
@@ -91,25 +101,43 @@ impl Exhaustion {
     const FIRST: Duration = Duration::from_millis(50);
     const LONGEST: Duration = Duration::from_millis(400);
 
-    async fn pause(&mut self) {
-        if let Some(until) = self.until {
-            tokio::time::sleep_until(until.into()).await;
-            self.until = None;
+    /// Until when to wait before the next client is accepted.
+    pub(super) fn pause(&self) -> Option<Instant> {
+        self.until.filter(|until| *until > Instant::now())
+    }
+
+    /// A client was accepted.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What to do about an error of `accept`: wait and try again, just try again, or give up.
+    pub(super) fn or_fail(&mut self, error: io::Error) -> io::Result<()> {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                self.pause = (self.pause * 2).clamp(Self::FIRST, Self::LONGEST);
+                self.until = Some(Instant::now() + self.pause);
+                Ok(())
+            }
+            // What a client that has gone leaves behind, and a signal handler of the program.
+            Some(
+                Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::PROTO
+                | Errno::PERM
+                | Errno::INTR
+                | Errno::AGAIN,
+            ) => Ok(()),
+            _ => Err(context(error, "accept a client")),
         }
-    }
-
-    fn more(&mut self) {
-        self.pause = (self.pause * 2).clamp(Self::FIRST, Self::LONGEST);
-        self.until = Some(Instant::now() + self.pause);
-    }
-
-    fn end(&mut self) {
-        self.pause = Duration::ZERO;
     }
 }
 
 /// Binds and listens; the caller has made sure that nothing is at the path.
-fn listen(path: &std::path::Path) -> io::Result<LocalListener> {
+fn listen<L>(
+    path: &std::path::Path,
+    create: impl Fn(ListenerOptions<'_>) -> io::Result<L>,
+) -> io::Result<L> {
     let options = || {
         let name = path.to_fs_name::<GenericFilePath>()?;
         // interprocess's own clean-up removes whatever is at the path by then, and its `try_overwrite` takes the
@@ -123,9 +151,9 @@ fn listen(path: &std::path::Path) -> io::Result<LocalListener> {
     };
     // The mode is set before `bind`, so there is no moment at which others could connect, and no need to touch the
     // umask, which is one for all threads.
-    match options()?.mode(0o600).create_tokio() {
+    match create(options()?.mode(0o600)) {
         // macOS and older BSDs cannot. The folder keeps others out there, and the check at `accept` in any case.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => options()?.create_tokio(),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => create(options()?),
         answer => answer,
     }
 }

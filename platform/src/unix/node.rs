@@ -12,15 +12,15 @@ use rustix::net::sockopt::socket_type;
 use rustix::net::{AddressFamily, SocketType, getsockname};
 use rustix::process::getppid;
 
+use super::channel::Channel;
 use super::descriptor::{retry, socket_pair, spawning};
-use super::error::need_runtime;
 use super::numbered::Numbered;
 use super::slot::dev_null;
 use super::socket::listens;
 use super::spawn::{occupy_stdin, started};
 use super::{Stream, orphan};
 use crate::AttachError;
-use crate::handoff::CHANNEL_VARIABLE;
+use crate::handoff::{CHANNEL_VARIABLE, End as _};
 use crate::node::NODE_CHANNEL_VARIABLE;
 use crate::process::{Options, Spawned, Stdin};
 
@@ -35,11 +35,15 @@ impl Launcher {
         Self(Numbered::new(command))
     }
 
-    pub(crate) fn spawn(&self, command: &mut Command, options: Options) -> io::Result<Spawned> {
-        need_runtime("spawn a child")?;
+    pub(crate) fn spawn(
+        &self,
+        command: &mut Command,
+        options: Options,
+    ) -> io::Result<Spawned<Stream>> {
+        Stream::check()?;
         let _occupied = occupy_stdin()?;
         let (ours, theirs) = socket_pair()?;
-        let channel = Stream::from_fd(ours)?.with_handles();
+        let channel = Stream::of_channel(Channel::new(ours))?.with_handles();
         command
             .env(NODE_CHANNEL_VARIABLE, Numbered::NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE)
@@ -95,7 +99,8 @@ impl Slot {
         if let Some(grace) = grace {
             orphan::watch(parent, grace, &channel)?;
         }
-        Ok((Stream::from_fd(channel)?.with_handles(), parent))
+        let channel = Stream::of_channel(Channel::new(channel))?;
+        Ok((channel.with_handles(), parent))
     }
 
     /// Out of the sight of children, and out of the standard streams.

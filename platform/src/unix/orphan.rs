@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, getppid};
 
 use super::descriptor::retry;
-use super::exit::ExitFd;
+use super::exit::Exit;
 
 /// Starts to watch the parent.
 ///
@@ -53,7 +53,7 @@ pub(super) fn watch(parent: u32, grace: Duration, channel: &OwnedFd) -> io::Resu
 /// How the death of the parent shows.
 enum Watch {
     Dead,
-    Exit(ExitFd),
+    Exit(Exit),
     /// By having another parent (only where nothing better is to be had).
     Adoption,
 }
@@ -62,7 +62,7 @@ fn find(parent: Pid, channel: &OwnedFd) -> Option<Watch> {
     if !is_same_namespace(parent, channel) {
         return None;
     }
-    let exit = ExitFd::of_process(parent);
+    let exit = Exit::of_process(parent);
     // Now, after the process was looked up by its id: is the parent alive, and the id therefore still its own?
     // Either it is our parent by blood, or its end of the channel, which nobody else has, is still open.
     let is_our_parent = getppid() == Some(parent);
@@ -100,28 +100,16 @@ fn is_same_namespace(_: Pid, _: &OwnedFd) -> bool {
 /// The process that opened both ends of the channel, if the system tells.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn opener(channel: &OwnedFd) -> Option<u32> {
-    // The socket tells the id translated for us. 0 would be "not in your namespace"; rustix's type cannot hold that, so
-    // this goes through libc.
-    let mut peer = libc::ucred {
-        pid: 0,
-        uid: 0,
-        gid: 0,
-    };
-    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: the pointers are to `peer` and `size`, which live here; `size` is that of `peer`.
-    let answer = unsafe {
-        libc::getsockopt(
-            std::os::fd::AsRawFd::as_raw_fd(channel),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut size,
-        )
-    };
-    (answer == 0 && peer.pid > 0).then_some(peer.pid.unsigned_abs())
+    // The socket tells the id translated for us. 0 would be "not in your namespace".
+    let (_, pid) = super::peer::credentials(channel).ok()?;
+    u32::try_from(pid?).ok().filter(|pid| *pid != 0)
 }
 
-#[cfg(all(feature = "node", not(any(target_os = "linux", target_os = "android"))))]
+#[cfg(all(
+    feature = "node",
+    feature = "tokio",
+    not(any(target_os = "linux", target_os = "android"))
+))]
 pub(super) fn opener(_: &OwnedFd) -> Option<u32> {
     None
 }

@@ -19,8 +19,8 @@ use rustix::net::{
 
 use tokio::io::ReadBuf;
 
+use super::channel::{NO_SIGNAL, send_now};
 use super::descriptor::{Watched, retry};
-use super::stream::{NO_SIGNAL, send_now};
 
 /// Descriptors that came and were not asked for yet.
 #[derive(Debug, Default)]

@@ -15,22 +15,31 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+#[cfg(feature = "tokio")]
 use std::task::{Context, Poll, ready};
+#[cfg(feature = "blocking")]
+use std::time::Instant;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+#[cfg(feature = "tokio")]
 use tokio::io::Interest;
 
-use super::descriptor::{Watched, retry, watch};
-use super::error::{context, need_runtime};
-use super::exit::ExitFd;
+use super::descriptor::retry;
+#[cfg(feature = "tokio")]
+use super::descriptor::{Watched, watch};
+use super::error::context;
+#[cfg(feature = "tokio")]
+use super::error::need_runtime;
+use super::exit::Exit;
 use super::reaper;
 
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
-    exit: ExitFd,
+    exit: Exit,
     /// The registration with a runtime, made when somebody first waits.
+    #[cfg(feature = "tokio")]
     watch: Option<Watched>,
     leads_group: bool,
     state: State,
@@ -47,7 +56,7 @@ enum State {
 impl Process {
     /// Takes charge of a child that was just started. If that fails, the child is ended.
     pub(super) fn new(pid: Pid, leads_group: bool) -> io::Result<Self> {
-        let exit = ExitFd::of_child(pid).inspect_err(|_| {
+        let exit = Exit::of_child(pid).inspect_err(|_| {
             // It was not reaped, so the id is still its own.
             let _ = kill_process(pid, Signal::KILL);
             let _ = retry(|| waitpid(Some(pid), WaitOptions::empty()));
@@ -55,13 +64,14 @@ impl Process {
         Ok(Self {
             pid,
             exit,
+            #[cfg(feature = "tokio")]
             watch: None,
             leads_group,
             state: State::Running,
         })
     }
 
-    pub(super) fn exit(&self) -> ExitFd {
+    pub(super) fn exit(&self) -> Exit {
         self.exit.clone()
     }
 
@@ -69,6 +79,7 @@ impl Process {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         // The state and the registration are asked before the system: somebody who waits for messages of the child
         // polls this with each of them.
@@ -85,21 +96,32 @@ impl Process {
                 Ok(mut ready) => ready.clear_ready(),
                 // The runtime that it was registered with has ended; this one may be another.
                 Err(_) if !is_new => {
-                    self.watch = None;
+                    self.unwatch();
                     continue;
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
-            let waiting = match WAITABLE_LATER {
-                true => Waiting::Blocking,
-                false => Waiting::No,
-            };
-            self.observe(waiting)?;
+            self.observe(AFTER_EXIT)?;
         }
         Poll::Ready(
             self.observe(Waiting::No)
                 .and_then(|status| status.ok_or_else(|| self.lost())),
         )
+    }
+
+    /// Waits for the exit; `None` at the deadline.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn wait_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<ExitStatus>> {
+        while let State::Running = self.state {
+            if !self.exit.block_until(deadline)? {
+                return Ok(None);
+            }
+            self.observe(AFTER_EXIT)?;
+        }
+        self.observe(Waiting::No)
     }
 
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
@@ -178,7 +200,7 @@ impl Process {
             Ok(None) => Ok(None),
             Ok(Some(status)) => {
                 // Before the descriptor could be closed with the handle.
-                self.watch = None;
+                self.unwatch();
                 self.state = match self.leads_group && PEEK_LEAVES_IT {
                     true => State::Exited(status),
                     false => State::Reaped(status),
@@ -186,7 +208,7 @@ impl Process {
                 Ok(Some(status))
             }
             Err(Errno::CHILD) => {
-                self.watch = None;
+                self.unwatch();
                 self.state = State::Lost;
                 Err(self.lost())
             }
@@ -194,6 +216,14 @@ impl Process {
                 error,
                 format!("wait for the process {}", self.id()),
             )),
+        }
+    }
+
+    /// Takes the descriptor out of the runtime, before it could be closed or handed on.
+    fn unwatch(&mut self) {
+        #[cfg(feature = "tokio")]
+        {
+            self.watch = None;
         }
     }
 
@@ -212,7 +242,7 @@ impl Drop for Process {
             State::Reaped(_) | State::Lost => {}
             State::Running | State::Exited(_) => {
                 // The descriptor stays with the reaper, so it has to leave the runtime first.
-                self.watch = None;
+                self.unwatch();
                 if let Ok(None) = take(self.pid, &self.exit, Waiting::No) {
                     reaper::adopt(reaper::Orphan::new(self.pid, self.exit.clone()));
                 }
@@ -228,14 +258,18 @@ pub(super) enum Waiting {
     Blocking,
 }
 
-/// Whether the exit is announced before the process can be reaped: kqueue does so, and then a wait that does not
-/// block may find nothing, and no second announcement follows. Blocking takes an instant there.
-const WAITABLE_LATER: bool = !cfg!(any(target_os = "linux", target_os = "android"));
+/// How to look once the exit was announced: kqueue announces it before the process can be reaped, and then a wait that
+/// does not block may find nothing, and no second announcement follows. Blocking takes an instant there.
+const AFTER_EXIT: Waiting = if cfg!(any(target_os = "linux", target_os = "android")) {
+    Waiting::No
+} else {
+    Waiting::Blocking
+};
 
 /// Reaps the process if it has exited.
 pub(super) fn take(
     pid: Pid,
-    exit: &ExitFd,
+    exit: &Exit,
     waiting: Waiting,
 ) -> rustix::io::Result<Option<ExitStatus>> {
     // Through the pidfd, another child with the same id (after somebody else reaped ours) is not touched.
@@ -256,7 +290,7 @@ pub(super) fn take(
 
 /// Looks for a child by its id, but not for another one that has got the same id, after somebody else reaped ours.
 fn by_id(
-    exit: &ExitFd,
+    exit: &Exit,
     look: impl FnOnce() -> rustix::io::Result<Option<ExitStatus>>,
 ) -> rustix::io::Result<Option<ExitStatus>> {
     if !exit.is_by_thread() {
@@ -279,7 +313,7 @@ const PEEK_LEAVES_IT: bool = false;
 
 /// The exit status of the process if it has exited; it stays to be reaped.
 #[cfg(not(target_os = "openbsd"))]
-fn peek(pid: Pid, exit: &ExitFd, waiting: Waiting) -> rustix::io::Result<Option<ExitStatus>> {
+fn peek(pid: Pid, exit: &Exit, waiting: Waiting) -> rustix::io::Result<Option<ExitStatus>> {
     use rustix::process::{WaitId, WaitIdOptions};
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     // As in `take`, not another child with the same id.
@@ -317,6 +351,7 @@ fn wait_id(
 }
 
 #[cfg(test)]
+#[cfg(feature = "tokio")]
 mod tests {
     use std::process::{Command, Stdio};
 
@@ -327,7 +362,7 @@ mod tests {
     fn without_pidfd(program: &mut Command) -> Process {
         let child = program.stdin(Stdio::null()).spawn().unwrap();
         let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-        let exit = ExitFd::of_thread_for_tests(pid);
+        let exit = Exit::of_thread_for_tests(pid);
         Process {
             pid,
             exit,

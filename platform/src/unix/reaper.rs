@@ -13,18 +13,18 @@ use rustix::io::{read, write};
 use rustix::process::Pid;
 
 use super::descriptor::{pipe, retry};
-use super::exit::ExitFd;
+use super::exit::Exit;
 use super::process::{Waiting, take};
 
 /// A child without a handle.
 #[derive(Debug)]
 pub(super) struct Orphan {
     pid: Pid,
-    exit: ExitFd,
+    exit: Exit,
 }
 
 impl Orphan {
-    pub(super) fn new(pid: Pid, exit: ExitFd) -> Self {
+    pub(super) fn new(pid: Pid, exit: Exit) -> Self {
         Self { pid, exit }
     }
 

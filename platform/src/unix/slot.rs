@@ -14,9 +14,10 @@ use rustix::net::{
 };
 use rustix::stdio::dup2_stdin;
 
+use super::channel::Channel;
 use super::descriptor::retry;
-use super::{Stream, orphan, spawn};
-use crate::handoff::{Note, Preface, RealStdin};
+use super::{orphan, spawn};
+use crate::handoff::{End, Note, Preface, RealStdin};
 use crate::{AttachError, Attached};
 
 /// The stdin slot, seen to hold the socket that the note describes.
@@ -33,7 +34,7 @@ impl Slot {
         is_it.then_some(Self(()))
     }
 
-    pub(crate) fn take(self, note: &Note) -> Result<Attached, AttachError> {
+    pub(crate) fn take<S: End>(self, note: &Note) -> Result<Attached<S>, AttachError> {
         // Close-on-exec, and above the standard slots: no child of ours sees it there.
         let channel = fcntl_dupfd_cloexec(io::stdin(), 3).map_err(io::Error::from)?;
         let (bytes, mut descriptors) = receive_preface(&channel)?;
@@ -53,7 +54,7 @@ impl Slot {
             orphan::watch(note.parent_pid, grace, &channel)?;
         }
         Ok(Attached {
-            channel: crate::Stream(Stream::from_fd(channel)?),
+            channel: S::of_channel(Channel::new(channel))?,
             parent_pid: note.parent_pid,
         })
     }

@@ -15,15 +15,15 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
 use rustix::process::Pid;
 
+use super::Process;
+use super::channel::{Channel, NO_SIGNAL};
 use super::descriptor::{pipe, retry, socket_pair, spawning};
-use super::error::{context, need_runtime};
-use super::stream::NO_SIGNAL;
-use super::{Process, Stream};
-use crate::handoff::{CHANNEL_VARIABLE, Note, Preface, RealStdin, Token};
+use super::error::context;
+use crate::handoff::{CHANNEL_VARIABLE, End, Note, Preface, RealStdin, Token};
 use crate::process::{Options, Spawned, Stdin};
 
-pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
-    need_runtime("spawn a child")?;
+pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Result<Spawned<S>> {
+    S::check()?;
     let _occupied = occupy_stdin()?;
     let token = Token::random()?;
     let (ours, theirs) = socket_pair()?;
@@ -40,17 +40,18 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
     };
     // Into an empty socket buffer, so this neither waits nor is cut short.
     send_preface(ours.as_fd(), &preface, real.as_ref().map(OwnedFd::as_fd))?;
-    let mut channel = Stream::from_fd(ours)?;
+    let mut channel = Channel::new(ours);
     if let Some(real) = real {
         channel.keep_until_taken(real);
     }
+    let channel = S::of_channel(channel)?;
 
     let note = Note {
         parent_pid: std::process::id(),
         token,
         inode: inode(&theirs)?,
     };
-    #[cfg(feature = "node")]
+    #[cfg(all(feature = "node", feature = "tokio"))]
     crate::node::hide(command);
     command
         .env(CHANNEL_VARIABLE, note.to_string())
@@ -68,11 +69,11 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
 }
 
 /// Takes charge of a child that std has started.
-pub(super) fn started(
+pub(super) fn started<S: End>(
     mut child: std::process::Child,
-    mut channel: Stream,
+    mut channel: S,
     kill_tree: bool,
-) -> io::Result<Spawned> {
+) -> io::Result<Spawned<S>> {
     let pid = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)
@@ -82,7 +83,7 @@ pub(super) fn started(
     // std's handle neither reaps nor kills when it is dropped here; `Process` is in charge.
     Ok(Spawned {
         process: crate::Process(process),
-        channel: crate::Stream(channel),
+        channel,
         stdin: child.stdin.take(),
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),

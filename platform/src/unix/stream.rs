@@ -9,19 +9,21 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout_at};
 
+use super::channel::{Channel, InFlight, make_room, may_be_busy, send_now, tune};
 use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
-use super::exit::{ExitFd, ExitWatch};
+use super::exit::{Exit, ExitWatch};
 #[cfg(feature = "node")]
 use super::passing::{Received, Sending};
 use super::{address, peer};
 use crate::Name;
+use crate::handoff::End;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -79,16 +81,11 @@ impl Stream {
 
     /// A stream whose peer was checked.
     pub(super) fn new(socket: UnixStream, peer_pid: Option<u32>) -> io::Result<Self> {
-        Self::adopt(socket.into_std()?.into(), peer_pid)
+        Self::adopt(Channel::new(socket.into_std()?.into()), peer_pid)
     }
 
-    /// One end of a socket pair.
-    pub(super) fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        ioctl_fionbio(&fd, true)?;
-        Self::adopt(fd, None)
-    }
-
-    fn adopt(fd: OwnedFd, peer_pid: Option<u32>) -> io::Result<Self> {
+    fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {
+        let Channel { fd, in_flight } = channel;
         tune(&fd)?;
         // For reading only. tokio's `UnixStream` also asks to be told when there is room for writing, and then each
         // message that the peer reads wakes this side for nothing: a fourth of the time of a round trip.
@@ -97,7 +94,7 @@ impl Stream {
             readable,
             runtime: Handle::current(),
             peer_pid,
-            in_flight: InFlight::default(),
+            in_flight,
             reader: None,
             #[cfg(feature = "node")]
             handles: false,
@@ -109,16 +106,6 @@ impl Stream {
     pub(super) fn with_handles(mut self) -> Self {
         self.handles = true;
         self
-    }
-
-    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
-    pub(super) fn read_by(&mut self, process: ExitFd) {
-        self.reader = Some(ExitWatch::new(process));
-    }
-
-    /// Notes a descriptor that was sent and that the peer has not taken yet.
-    pub(super) fn keep_until_taken(&mut self, fd: OwnedFd) {
-        self.in_flight.keep(fd);
     }
 
     pub(crate) fn peer_pid(&self) -> Option<u32> {
@@ -144,6 +131,21 @@ impl Stream {
             company: Company,
         };
         (read, write)
+    }
+}
+
+impl End for Stream {
+    fn check() -> io::Result<()> {
+        need_runtime("open a channel")
+    }
+
+    fn of_channel(channel: Channel) -> io::Result<Self> {
+        ioctl_fionbio(&channel.fd, true)?;
+        Self::adopt(channel, None)
+    }
+
+    fn read_by(&mut self, process: Exit) {
+        self.reader = Some(ExitWatch::new(process));
     }
 }
 
@@ -300,11 +302,7 @@ impl WriteHalf {
     }
 
     pub(crate) fn make_room(&mut self) {
-        // On Linux this is twice of what was set, and what is set is doubled too, within the limit of the system.
-        if let Ok(size) = sockopt::socket_send_buffer_size(&self.fd) {
-            // Where more cannot be had, what does not fit in is lost.
-            let _ = sockopt::set_socket_send_buffer_size(&self.fd, size.saturating_mul(2));
-        }
+        make_room(&self.fd);
         // Not only when the runtime comes round to see it.
         self.full = None;
     }
@@ -319,12 +317,6 @@ impl WriteHalf {
             }
         }
     }
-}
-
-/// Sends what there is room for. Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and
-/// ends it.
-pub(super) fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
-    retry(|| send(fd, buf, NO_SIGNAL))
 }
 
 #[cfg(feature = "node")]
@@ -393,70 +385,4 @@ impl Full {
             _ => Ok(Self::Asleep(Box::pin(sleep(Duration::from_millis(10))))),
         }
     }
-}
-
-/// Descriptors that were sent and may not have been received yet.
-///
-/// Only Apple's kernel needs this: it may drop a descriptor in flight that nobody else holds. The first bytes from
-/// the peer prove that it has taken everything before.
-#[derive(Debug, Default)]
-struct InFlight {
-    #[cfg(target_vendor = "apple")]
-    fd: Option<OwnedFd>,
-}
-
-#[cfg(target_vendor = "apple")]
-impl InFlight {
-    fn keep(&mut self, fd: OwnedFd) {
-        self.fd = Some(fd);
-    }
-
-    fn taken(&mut self) {
-        self.fd = None;
-    }
-}
-
-#[cfg(not(target_vendor = "apple"))]
-impl InFlight {
-    fn keep(&mut self, _: OwnedFd) {}
-
-    fn taken(&mut self) {}
-}
-
-/// Whether the server may be alive but have no room in its queue at the moment.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn may_be_busy(error: &io::Error, _: Instant) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-}
-
-/// Whether the server may be alive but have no room in its queue at the moment.
-///
-/// The BSDs and macOS answer a full queue and an abandoned socket alike, so this gives up after a short while.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn may_be_busy(error: &io::Error, begin: Instant) -> bool {
-    match error.kind() {
-        io::ErrorKind::WouldBlock => true,
-        io::ErrorKind::ConnectionRefused => begin.elapsed() < Duration::from_millis(100),
-        _ => false,
-    }
-}
-
-#[cfg(not(target_vendor = "apple"))]
-pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-/// There it is an option of the socket.
-#[cfg(target_vendor = "apple")]
-pub(super) const NO_SIGNAL: SendFlags = SendFlags::empty();
-
-#[cfg(not(target_vendor = "apple"))]
-fn tune(_: &OwnedFd) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(target_vendor = "apple")]
-fn tune(socket: &OwnedFd) -> io::Result<()> {
-    sockopt::set_socket_nosigpipe(socket, true)?;
-    // 8 KiB by default. What Linux gives is plenty, and less than that still works.
-    let _ = sockopt::set_socket_send_buffer_size(socket, 208 * 1024);
-    let _ = sockopt::set_socket_recv_buffer_size(socket, 208 * 1024);
-    Ok(())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::HANDLE;
 
-use super::stream::Stream;
+use super::stream::Channel;
 use super::{orphan, pipe, remote, stdin, timed};
-use crate::handoff::{Note, Preface, RealStdin};
+use crate::handoff::{End, Note, Preface, RealStdin};
 use crate::{AttachError, Attached};
 
 /// The stdin slot, seen to hold the pipe that the note describes.
@@ -38,7 +38,7 @@ impl Slot {
     ///
     /// The C library keeps its own table of files: C code that reads descriptor 0 instead of `GetStdHandle` goes on
     /// seeing the channel's handle.
-    pub(crate) fn take(self, note: &Note) -> Result<Attached, AttachError> {
+    pub(crate) fn take<S: End>(self, note: &Note) -> Result<Attached<S>, AttachError> {
         // SAFETY: it is open, as `find` saw. Users of stdin do not own what is in the slot, so from here on we do.
         let channel = unsafe { OwnedHandle::from_raw_handle(self.0) };
         // Emptied before anything can fail: the number must not stay there when the handle is closed.
@@ -61,9 +61,8 @@ impl Slot {
         if let Some(grace) = preface.orphan_grace {
             orphan::end_with(parent, grace)?;
         }
-        let channel = crate::Stream(Stream::of_pipe(channel)?);
         Ok(Attached {
-            channel,
+            channel: S::of_channel(Channel(channel))?,
             parent_pid: note.parent_pid,
         })
     }

@@ -78,7 +78,7 @@ impl Slot {
 }
 
 /// The end of a process, for those who do not have its [`Process`](super::Process).
-pub(super) struct Exit {
+pub(crate) struct Exit {
     // Before the handle that it waits for. Made when somebody first waits.
     watch: Option<ExitWatch>,
     process: OwnedHandle,

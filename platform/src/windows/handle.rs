@@ -17,7 +17,7 @@ pub(super) fn error(code: WIN32_ERROR) -> io::Error {
 }
 
 /// Whether `error` is what the system calls `code`.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(super) fn is(error: &io::Error, code: WIN32_ERROR) -> bool {
     error.raw_os_error() == Some(code as i32)
 }

@@ -21,13 +21,11 @@ mod handle;
 mod token;
 
 cfg_if::cfg_if! {
-    if #[cfg(feature = "tokio")] {
+    if #[cfg(any(feature = "tokio", feature = "blocking"))] {
         mod attach;
         mod exit;
         mod job;
         mod listener;
-        #[cfg(feature = "node")]
-        pub(crate) mod node;
         mod orphan;
         mod overlapped;
         mod owner;
@@ -41,15 +39,32 @@ cfg_if::cfg_if! {
         mod timed;
 
         pub(crate) use attach::Slot;
-        pub(crate) use listener::Listener;
+        pub(crate) use exit::Exit;
         pub(crate) use process::{Process, this_program};
         pub(crate) use spawn::spawn;
+        pub(crate) use stream::Channel;
+    }
+}
+
+cfg_if::cfg_if! {
+    if #[cfg(feature = "tokio")] {
+        #[cfg(feature = "node")]
+        pub(crate) mod node;
+
+        pub(crate) use listener::Listener;
         pub(crate) use stream::{ReadHalf, Stream, WriteHalf};
     }
 }
 
+cfg_if::cfg_if! {
+    if #[cfg(feature = "blocking")] {
+        pub(crate) mod blocking;
+        mod parker;
+    }
+}
+
 /// What can travel beside the bytes of a stream: nothing.
-#[cfg(all(feature = "node", feature = "tokio"))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub type Handle = std::convert::Infallible;
 
 /// The pipe of a name: all pipes of a computer live in one folder, so the label carries its user's SID.

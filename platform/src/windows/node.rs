@@ -14,10 +14,10 @@ use windows_sys::Win32::System::Threading::{GetStartupInfoW, STARTUPINFOW};
 use super::handle::check;
 use super::pipe::{self, Direction};
 use super::spawn::start;
-use super::stream::Stream;
+use super::stream::{Channel, Stream};
 use super::{orphan, remote, stdin};
 use crate::AttachError;
-use crate::handoff::CHANNEL_VARIABLE;
+use crate::handoff::{CHANNEL_VARIABLE, End as _};
 use crate::node::NODE_CHANNEL_VARIABLE;
 use crate::process::{Options, Spawned, Stdin};
 
@@ -32,7 +32,11 @@ impl Launcher {
         Self(())
     }
 
-    pub(crate) fn spawn(&self, command: &mut Command, options: Options) -> io::Result<Spawned> {
+    pub(crate) fn spawn(
+        &self,
+        command: &mut Command,
+        options: Options,
+    ) -> io::Result<Spawned<Stream>> {
         if matches!(options.stdin, Stdin::Piped | Stdin::Owned(_)) {
             let text = "a Node child cannot have a standard input of its own on Windows";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
@@ -82,7 +86,7 @@ impl Slot {
         if let (Some(grace), Ok(Some(process))) = (grace, remote::older(parent)) {
             orphan::end_with(process, grace)?;
         }
-        Ok((Stream::of_pipe(channel)?, parent))
+        Ok((Stream::of_channel(Channel(channel))?, parent))
     }
 }
 

@@ -104,11 +104,16 @@ pub(super) fn pair(direction: Direction) -> io::Result<(OwnedHandle, OwnedHandle
 
 /// How many bytes have arrived and were not read. `ERROR_BROKEN_PIPE` once there are none and never will be.
 pub(super) fn arrived(pipe: &OwnedHandle) -> io::Result<usize> {
+    arrived_in(pipe.as_raw_handle())
+}
+
+/// The same for a pipe that somebody else owns.
+pub(super) fn arrived_in(pipe: HANDLE) -> io::Result<usize> {
     let mut arrived = 0;
-    // SAFETY: the pipe is open, no bytes are asked for, and `arrived` outlives the call.
+    // SAFETY: for a handle that is no pipe the call fails, no bytes are asked for, and `arrived` outlives the call.
     check(unsafe {
         PeekNamedPipe(
-            pipe.as_raw_handle(),
+            pipe,
             null_mut::<c_void>(),
             0,
             null_mut(),

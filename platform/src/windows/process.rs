@@ -4,9 +4,13 @@ use std::io;
 use std::os::windows::io::AsHandle;
 use std::process::{Child, Command, ExitStatus};
 use std::task::{Context, Poll};
+#[cfg(feature = "blocking")]
+use std::time::{Duration, Instant};
 
 use super::exit::ExitWatch;
 use super::job::Job;
+#[cfg(feature = "blocking")]
+use super::timed;
 
 pub(crate) struct Process {
     // Before the child, whose handle it waits for.
@@ -42,6 +46,26 @@ impl Process {
         match self.child.try_wait()? {
             Some(status) => Poll::Ready(Ok(status)),
             None => Poll::Pending,
+        }
+    }
+
+    /// Waits for the exit; `None` at the deadline.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn wait_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<ExitStatus>> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            let left = match deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                None => Duration::MAX,
+            };
+            if !timed::wait(&self.child, left) && deadline.is_some() {
+                return Ok(None);
+            }
         }
     }
 

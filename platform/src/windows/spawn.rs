@@ -14,12 +14,12 @@ use super::handle::is;
 use super::job::Job;
 use super::pipe::{self, Direction};
 use super::process::Process;
-use super::stream::Stream;
+use super::stream::Channel;
 use super::{remote, stdin, timed};
-use crate::handoff::{CHANNEL_VARIABLE, Note, Preface, RealStdin, Token};
+use crate::handoff::{CHANNEL_VARIABLE, End, Note, Preface, RealStdin, Token};
 use crate::{Options, Spawned, Stdin};
 
-pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned> {
+pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Result<Spawned<S>> {
     let token = Token::random()?;
     let (ours, theirs) = pipe::pair(Direction::Both)?;
     let (real, stdin) = real_stdin(options.stdin)?;
@@ -29,7 +29,7 @@ pub(crate) fn spawn(command: &mut Command, options: Options) -> io::Result<Spawn
         inode: pipe::identity(theirs.as_raw_handle())
             .ok_or_else(|| io::Error::other("the system does not tell the name of a pipe"))?,
     };
-    #[cfg(feature = "node")]
+    #[cfg(all(feature = "node", feature = "tokio"))]
     crate::node::hide(command);
     command.env(CHANNEL_VARIABLE, note.to_string());
     let started = start(command, theirs, options.kill_tree);
@@ -78,20 +78,20 @@ pub(super) struct Unfinished(Option<Child>);
 
 impl Unfinished {
     /// Lets it run if it was held, and takes charge of it.
-    pub(super) fn spawned(
+    pub(super) fn spawned<S: End>(
         self,
         ours: OwnedHandle,
         stdin: Option<ChildStdin>,
         job: Option<Job>,
-    ) -> io::Result<Spawned> {
+    ) -> io::Result<Spawned<S>> {
         if let Some(job) = &job {
             job.start(self.get().as_handle(), self.get().id())?;
         }
-        let mut channel = Stream::of_pipe(ours)?;
+        let mut channel = S::of_channel(Channel(ours))?;
         channel.read_by(Exit::of(self.get())?);
         let mut child = self.finish();
         Ok(Spawned {
-            channel: crate::Stream(channel),
+            channel,
             stdin,
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),

@@ -1,14 +1,20 @@
 //! The two directions of a named pipe.
 
+#[cfg(feature = "tokio")]
 use std::future::Future;
 use std::io;
 use std::ops::Range;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::path::PathBuf;
+#[cfg(feature = "tokio")]
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+#[cfg(feature = "tokio")]
+use std::task::Context;
+use std::task::{Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tokio")]
 use tokio::io::ReadBuf;
 use windows_sys::Win32::Foundation::{
     ERROR_BROKEN_PIPE, ERROR_FILE_NOT_FOUND, ERROR_NO_DATA, ERROR_OPERATION_ABORTED,
@@ -20,7 +26,13 @@ use super::overlapped::{Action, Operation, Outcome, Port};
 use super::{address, handle, owner, pipe, security};
 use crate::Name;
 use crate::error::context;
+#[cfg(feature = "tokio")]
+use crate::handoff::End;
 
+/// One end of a pipe that nobody drives yet.
+pub(crate) struct Channel(pub(super) OwnedHandle);
+
+#[cfg(feature = "tokio")]
 #[derive(Debug)]
 pub(crate) struct Stream {
     read: ReadHalf,
@@ -28,39 +40,15 @@ pub(crate) struct Stream {
     peer_pid: Option<u32>,
 }
 
+#[cfg(feature = "tokio")]
 impl Stream {
     pub(crate) async fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
-        let quoted = || format!("connect to {:?}", name.to_string());
-        let refused = |kind, why| io::Error::new(kind, format!("{}: {why}", quoted()));
-        let path = address(name)?;
+        let connecting = Connecting::new(name, deadline)?;
         loop {
-            match pipe::open(&path) {
-                Ok(pipe) => {
-                    security::check_owner(&pipe).map_err(|error| {
-                        context(error, format!("{}: the server is not ours", quoted()))
-                    })?;
-                    let peer = pipe::server_pid(pipe.as_raw_handle()).ok();
-                    return Ok(Self::new(Port::new(pipe)?, peer));
-                }
-                // All instances have a client: the server will make more, unless nothing but old connections is left.
-                Err(error) if handle::is(&error, ERROR_PIPE_BUSY) => {
-                    if owner::is_gone(&path) {
-                        let kind = io::ErrorKind::ConnectionRefused;
-                        return Err(refused(kind, "nobody is listening"));
-                    }
-                }
-                Err(error) if handle::is(&error, ERROR_FILE_NOT_FOUND) => {
-                    return Err(refused(io::ErrorKind::NotFound, "nobody is listening"));
-                }
-                Err(error) => return Err(context(error, quoted())),
+            match connecting.attempt()? {
+                Attempt::Done(port, peer) => return Ok(Self::new(port, peer)),
+                Attempt::Again(pause) => tokio::time::sleep(pause).await,
             }
-            // Not WaitNamedPipe: it would block a thread, which nobody could get back.
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let why = "the server did not answer in time";
-                return Err(refused(io::ErrorKind::TimedOut, why));
-            }
-            tokio::time::sleep(jitter(RETRY).min(left)).await;
         }
     }
 
@@ -73,21 +61,83 @@ impl Stream {
         }
     }
 
-    pub(super) fn of_pipe(pipe: OwnedHandle) -> io::Result<Self> {
-        Ok(Self::new(Port::new(pipe)?, None))
-    }
-
-    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
-    pub(super) fn read_by(&mut self, process: Exit) {
-        self.write.reader = Some(process);
-    }
-
     pub(crate) fn peer_pid(&self) -> Option<u32> {
         self.peer_pid
     }
 
     pub(crate) fn into_split(self) -> (ReadHalf, WriteHalf) {
         (self.read, self.write)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl End for Stream {
+    fn check() -> io::Result<()> {
+        match tokio::runtime::Handle::try_current() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::other("open a channel: it needs a tokio runtime")),
+        }
+    }
+
+    fn of_channel(channel: Channel) -> io::Result<Self> {
+        Ok(Self::new(Port::new(channel.0)?, None))
+    }
+
+    fn read_by(&mut self, process: Exit) {
+        self.write.read_by(process);
+    }
+}
+
+/// A client on its way to a server.
+pub(super) struct Connecting {
+    name: String,
+    path: PathBuf,
+    deadline: Instant,
+}
+
+pub(super) enum Attempt {
+    Done(Arc<Port>, Option<u32>),
+    /// After so long a pause. Not WaitNamedPipe: it would block a thread, which nobody could get back.
+    Again(Duration),
+}
+
+impl Connecting {
+    pub(super) fn new(name: &Name, deadline: Instant) -> io::Result<Self> {
+        Ok(Self {
+            name: format!("connect to {:?}", name.to_string()),
+            path: address(name)?,
+            deadline,
+        })
+    }
+
+    pub(super) fn attempt(&self) -> io::Result<Attempt> {
+        let refused = |kind, why| io::Error::new(kind, format!("{}: {why}", self.name));
+        match pipe::open(&self.path) {
+            Ok(pipe) => {
+                security::check_owner(&pipe).map_err(|error| {
+                    context(error, format!("{}: the server is not ours", self.name))
+                })?;
+                let peer = pipe::server_pid(pipe.as_raw_handle()).ok();
+                return Ok(Attempt::Done(Port::new(pipe)?, peer));
+            }
+            // All instances have a client: the server will make more, unless nothing but old connections is left.
+            Err(error) if handle::is(&error, ERROR_PIPE_BUSY) => {
+                if owner::is_gone(&self.path) {
+                    let kind = io::ErrorKind::ConnectionRefused;
+                    return Err(refused(kind, "nobody is listening"));
+                }
+            }
+            Err(error) if handle::is(&error, ERROR_FILE_NOT_FOUND) => {
+                return Err(refused(io::ErrorKind::NotFound, "nobody is listening"));
+            }
+            Err(error) => return Err(context(error, self.name.as_str())),
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let why = "the server did not answer in time";
+            return Err(refused(io::ErrorKind::TimedOut, why));
+        }
+        Ok(Attempt::Again(jitter(RETRY).min(left)))
     }
 }
 
@@ -99,7 +149,7 @@ pub(crate) struct ReadHalf {
 }
 
 impl ReadHalf {
-    fn new(port: Arc<Port>) -> Self {
+    pub(super) fn new(port: Arc<Port>) -> Self {
         Self {
             operation: Operation::new(port, Action::Read),
             unread: 0..0,
@@ -107,6 +157,7 @@ impl ReadHalf {
         }
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -134,17 +185,52 @@ impl ReadHalf {
     }
 
     /// Waits until there are unread bytes, and answers how many; 0 is the end.
+    #[cfg(feature = "tokio")]
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
-            let outcome = match ready!(self.operation.poll(cx.waker())) {
-                Some(outcome) => outcome,
-                None => ready!(self.start(cx.waker())),
-            };
-            if let Some(filled) = self.filled(outcome) {
+            if let Some(filled) = ready!(self.poll_once(cx.waker())) {
                 return Poll::Ready(filled);
             }
             ready!(poll_budget(cx));
         }
+    }
+
+    /// Ready when a read that does not wait would tell something.
+    #[cfg(feature = "blocking")]
+    pub(super) fn poll_readable(&mut self, waker: &Waker) -> Poll<io::Result<usize>> {
+        if !self.unread.is_empty() {
+            return Poll::Ready(Ok(self.unread.len()));
+        }
+        for _ in 0..TRIES {
+            if let Some(filled) = ready!(self.poll_once(waker)) {
+                return Poll::Ready(filled);
+            }
+        }
+        Poll::Ready(Err(io::ErrorKind::WouldBlock.into()))
+    }
+
+    /// Reads what a read that waits has got by now.
+    #[cfg(feature = "blocking")]
+    pub(super) fn read_seen(&mut self, waker: &Waker, buf: &mut [u8]) -> io::Result<usize> {
+        match self.poll_readable(waker) {
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            Poll::Ready(Ok(0)) => Ok(0),
+            Poll::Ready(Ok(_)) => {
+                let chunk = self.take(buf.len());
+                buf[..chunk.len()].copy_from_slice(chunk);
+                Ok(chunk.len())
+            }
+            Poll::Ready(Err(error)) => Err(error),
+        }
+    }
+
+    /// One operation; `None` if it came to nothing.
+    fn poll_once(&mut self, waker: &Waker) -> Poll<Option<io::Result<usize>>> {
+        let outcome = match ready!(self.operation.poll(waker)) {
+            Some(outcome) => outcome,
+            None => ready!(self.start(waker)),
+        };
+        Poll::Ready(self.filled(outcome))
     }
 
     /// The same without waiting. Nothing that arrives in the meantime is lost: it stays in the pipe.
@@ -276,27 +362,38 @@ pub(crate) struct WriteHalf {
     operation: Operation,
     /// Bytes that the system has taken and no caller was told of.
     taken: usize,
+    /// What came of an operation that somebody has only waited for.
+    outcome: Option<Outcome>,
     /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
     reader: Option<Exit>,
 }
 
 impl WriteHalf {
-    fn new(port: Arc<Port>) -> Self {
+    pub(super) fn new(port: Arc<Port>) -> Self {
         Self {
             operation: Operation::new(port, Action::Write),
             taken: 0,
+            outcome: None,
             reader: None,
         }
     }
 
+    /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
+    pub(super) fn read_by(&mut self, process: Exit) {
+        self.reader = Some(process);
+    }
+
     /// There is no such thing on pipes.
+    #[cfg(feature = "tokio")]
     pub(crate) fn end(&mut self) -> bool {
         false
     }
 
     /// The size of a pipe was settled when it was made.
+    #[cfg(feature = "tokio")]
     pub(crate) fn make_room(&mut self) {}
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -306,9 +403,13 @@ impl WriteHalf {
             return Poll::Ready(Ok(0));
         }
         ready!(poll_budget(cx));
+        self.poll_write_once(cx.waker(), buf)
+    }
+
+    pub(super) fn poll_write_once(&mut self, waker: &Waker, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.taken == 0 {
-            let Poll::Ready(outcome) = self.poll_operation(cx.waker(), buf) else {
-                return self.poll_reader(cx.waker());
+            let Poll::Ready(outcome) = self.poll_operation(waker, buf) else {
+                return self.poll_reader(waker);
             };
             if self.operation.buffer.capacity() > KEEP_LIMIT {
                 self.operation.buffer = Vec::new();
@@ -321,7 +422,25 @@ impl WriteHalf {
         Poll::Ready(Ok(told))
     }
 
+    /// Ready when a write would tell something.
+    #[cfg(feature = "blocking")]
+    pub(super) fn poll_writable(&mut self, waker: &Waker) -> Poll<()> {
+        if self.taken > 0 || self.outcome.is_some() {
+            return Poll::Ready(());
+        }
+        match self.operation.poll(waker) {
+            Poll::Ready(outcome) => {
+                self.outcome = outcome;
+                Poll::Ready(())
+            }
+            Poll::Pending => self.poll_reader(waker).map(|_| ()),
+        }
+    }
+
     fn poll_operation(&mut self, waker: &Waker, buf: &[u8]) -> Poll<Outcome> {
+        if let Some(outcome) = self.outcome.take() {
+            return Poll::Ready(outcome);
+        }
         match ready!(self.operation.poll(waker)) {
             Some(outcome) => Poll::Ready(outcome),
             None => {
@@ -362,6 +481,7 @@ fn write_error(code: WIN32_ERROR) -> io::Error {
 }
 
 /// Lets other tasks of this thread run now and then, however fast the peer is.
+#[cfg(feature = "tokio")]
 fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     pin!(tokio::task::consume_budget()).poll(cx)
 }

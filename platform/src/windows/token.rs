@@ -61,7 +61,7 @@ pub(super) fn user() -> io::Result<&'static Sid> {
 }
 
 /// The integrity level of this process: how far the system trusts the program, apart from its user.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(super) fn integrity() -> io::Result<&'static Sid> {
     static INTEGRITY: OnceLock<Sid> = OnceLock::new();
     once(&INTEGRITY, || {
@@ -77,7 +77,7 @@ pub(super) fn user_of(token: &OwnedHandle) -> io::Result<Sid> {
 }
 
 /// The user of a process that may end, and whose id another may get, at any time.
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 pub(super) fn user_of_process(pid: u32) -> io::Result<Sid> {
     use std::os::windows::io::AsHandle as _;
     use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION};
@@ -160,7 +160,7 @@ mod tests {
         assert!(user().unwrap().to_string().starts_with("S-1-5-"));
     }
 
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
     #[test]
     fn this_process_has_an_integrity_level() {
         assert!(integrity().unwrap().to_string().starts_with("S-1-16-"));

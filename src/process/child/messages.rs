@@ -8,9 +8,10 @@ use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Child, Stage};
+use super::Child;
 use crate::Sender;
 use crate::error::{ErrorKind, Result};
+use crate::life::Stage;
 use crate::wire::Body;
 
 impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
@@ -249,7 +250,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
         Poll::Ready(received.and_then(|message| self.decoded(message)))
     }
 
-    fn decoded(&mut self, message: Option<Result<Rx>>) -> Result<Option<Rx>> {
+    pub(super) fn decoded(&mut self, message: Option<Result<Rx>>) -> Result<Option<Rx>> {
         let receiver = self.connection.receiver_mut();
         message.transpose().map_err(|error| receiver.at_peer(error))
     }

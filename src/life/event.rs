@@ -2,6 +2,8 @@
 
 use std::process::ExitStatus;
 
+use crate::error::{ErrorKind, Result};
+
 /// Something that happened to a [`Child`](crate::Child) or a [`Parent`](crate::Parent).
 ///
 /// Events come in the order in which they stand here: any number of messages, then one `Disconnect`, then (of a child)
@@ -35,4 +37,33 @@ pub enum Event<M> {
     Disconnect,
     /// The child process has ended and was reaped. Never comes from a parent.
     Exit(ExitStatus),
+}
+
+/// Which events are still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Messages,
+    Disconnect,
+    /// Of a child only.
+    Exit,
+    Nothing,
+}
+
+impl Stage {
+    /// What a receive means as an event, and what may come after it; `end` is what follows a `Disconnect`.
+    pub(crate) fn after<M>(
+        received: Result<Option<M>>,
+        end: Self,
+    ) -> (Self, Result<Option<Event<M>>>) {
+        match received {
+            Ok(Some(message)) => (Self::Messages, Ok(Some(Event::Message(message)))),
+            Ok(None) => (end, Ok(Some(Event::Disconnect))),
+            Err(error) if error.kind() == ErrorKind::Disconnected => {
+                (end, Ok(Some(Event::Disconnect)))
+            }
+            // It was told of one message; others may follow.
+            Err(error) if !error.kind().ends_connection() => (Self::Messages, Err(error)),
+            Err(error) => (Self::Disconnect, Err(error)),
+        }
+    }
 }

@@ -1,0 +1,360 @@
+//! Streams and listeners for threads that wait.
+//!
+//! A thread that waits for bytes does so in `recv` itself, for a moment, and only then in `poll`: while messages come
+//! and go, each of them costs one call. What else it waits for (the exit of a child, the bell) is noticed after that
+//! moment at the latest.
+
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::process::ChildStderr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use interprocess::local_socket::Listener as LocalListener;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, shutdown};
+
+use super::channel::{Channel, InFlight, make_room, may_be_busy, send_now, tune};
+use super::descriptor::{left, retry, socket, socket_pair};
+use super::error::context;
+use super::exit::Exit;
+use super::listener::{Exhaustion, admitted, bind};
+use super::ownership::Ownership;
+use super::{address, peer};
+use crate::Name;
+use crate::blocking::{Ready, Want};
+use crate::handoff::End;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    fd: OwnedFd,
+    peer_pid: Option<u32>,
+    in_flight: Mutex<InFlight>,
+    /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
+    reader: Option<Exit>,
+    /// It has ended.
+    reader_is_gone: AtomicBool,
+    bell: OnceLock<Bell>,
+}
+
+impl Stream {
+    pub(crate) fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = socket_pair()?;
+        Ok((
+            Self::of_channel(Channel::new(one))?,
+            Self::of_channel(Channel::new(other))?,
+        ))
+    }
+
+    pub(crate) fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
+        let quoted = || format!("connect to {:?}", name.to_string());
+        let address = SocketAddrUnix::new(&address(name)?)?;
+        let begin = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        let socket = loop {
+            let socket = socket()?;
+            let error = match retry(|| connect(&socket, &address)) {
+                Ok(()) => break socket,
+                Err(error) => io::Error::from(error),
+            };
+            if !may_be_busy(&error, begin) {
+                let text = match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                        format!("{}: nobody is listening", quoted())
+                    }
+                    _ => quoted(),
+                };
+                return Err(context(error, text));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let text = format!("{}: the server did not answer in time", quoted());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            // Of many that wait, not all should come back at the same moment.
+            let jitter = f64::from(crate::name::random()?[0]) / 255.0;
+            std::thread::sleep(pause.mul_f64(0.5 + jitter).min(left));
+            pause = (pause * 2).min(Duration::from_millis(50));
+        };
+        let peer_pid = peer::same_user_of(&socket)
+            .map_err(|error| context(error, format!("{}: the server is not ours", quoted())))?;
+        Self::adopt(Channel::new(socket), peer_pid)
+    }
+
+    fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {
+        let Channel { fd, in_flight } = channel;
+        tune(&fd)?;
+        ioctl_fionbio(&fd, !READS_WAIT)?;
+        Ok(Self {
+            fd,
+            peer_pid,
+            in_flight: Mutex::new(in_flight),
+            reader: None,
+            reader_is_gone: AtomicBool::new(false),
+            bell: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn peer_pid(&self) -> Option<u32> {
+        self.peer_pid
+    }
+
+    pub(crate) fn read_soon(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read(buf, RecvFlags::empty())
+    }
+
+    pub(crate) fn read_seen(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read(buf, RecvFlags::DONTWAIT)
+    }
+
+    pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read(buf, RecvFlags::DONTWAIT)
+    }
+
+    fn read(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        let count = retry(|| recv(&self.fd, &mut *buf, flags))?.1;
+        if InFlight::MATTERS {
+            let mut in_flight = self
+                .in_flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            in_flight.taken();
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        match send_now(&self.fd, buf) {
+            Err(Errno::WOULDBLOCK) if self.reader_is_gone.load(Ordering::Relaxed) => {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    pub(crate) fn wait(&self, mut want: Want<'_>) -> io::Result<Ready> {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, want.read);
+        flags.set(PollFlags::OUT, want.write);
+        let bell = self.bell.get().filter(|_| want.bell);
+        if want.bell && bell.is_none() {
+            // There was no descriptor to be had: look again now and then.
+            let soon = Instant::now() + MOMENT;
+            want.until = Some(want.until.map_or(soon, |until| until.min(soon)));
+        }
+        let exit = want.exit.map(|process| process.0.exit());
+        let reader = self.reader.as_ref().filter(|_| want.write);
+
+        let others = [
+            bell.map(Bell::listen),
+            exit.as_ref().map(Exit::fd),
+            reader.map(Exit::fd),
+        ];
+        let socket = PollFd::new(&self.fd, flags);
+        let mut fds = [socket.clone(), socket.clone(), socket.clone(), socket];
+        let mut count = 1;
+        let places = others.map(|fd| {
+            fds[count] = PollFd::new(fd?, PollFlags::IN);
+            count += 1;
+            Some(count - 1)
+        });
+        let patience = left(want.until);
+        match poll(&mut fds[..count], patience.as_ref()) {
+            // The caller looks at the clock and waits again.
+            Err(Errno::INTR) => return Ok(Ready::default()),
+            answer => answer?,
+        };
+        let [rung, exited, unread] =
+            places.map(|place| place.is_some_and(|place| !fds[place].revents().is_empty()));
+        if let (Some(bell), true) = (bell, rung) {
+            bell.heard();
+        }
+        if unread {
+            self.reader_is_gone.store(true, Ordering::Relaxed);
+        }
+        let socket = fds[0].revents();
+        let over = socket.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+        Ok(Ready {
+            read: over || socket.contains(PollFlags::IN),
+            write: over
+                || socket.contains(PollFlags::OUT)
+                || self.reader_is_gone.load(Ordering::Relaxed),
+            exit: exited,
+        })
+    }
+
+    pub(crate) fn ring(&self) {
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
+        }
+    }
+
+    pub(crate) fn bound_reads(&self) -> io::Result<()> {
+        if READS_WAIT {
+            sockopt::set_socket_timeout(&self.fd, Timeout::Recv, Some(MOMENT))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn hang_bell(&self) {
+        if self.bell.get().is_none() {
+            // Two threads may make one at once; only one of them is kept.
+            if let Ok(bell) = Bell::new() {
+                let _ = self.bell.set(bell);
+            }
+        }
+    }
+
+    pub(crate) fn make_room(&self) {
+        make_room(&self.fd);
+    }
+
+    pub(crate) fn shut_down(&self) {
+        // It fails only if the other end has closed already.
+        let _ = shutdown(&self.fd, Shutdown::Both);
+    }
+}
+
+impl End for Stream {
+    fn check() -> io::Result<()> {
+        Ok(())
+    }
+
+    fn of_channel(channel: Channel) -> io::Result<Self> {
+        Self::adopt(channel, None)
+    }
+
+    fn read_by(&mut self, process: Exit) {
+        self.reader = Some(process);
+    }
+}
+
+/// Wakes a thread out of `poll`. Made when a thread first waits that others may want to wake.
+#[derive(Debug)]
+struct Bell {
+    listen: OwnedFd,
+    /// `None` if it is the same descriptor.
+    ring: Option<OwnedFd>,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Bell {
+    fn new() -> io::Result<Self> {
+        use rustix::event::{EventfdFlags, eventfd};
+        let listen = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self { listen, ring: None })
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Bell {
+    fn new() -> io::Result<Self> {
+        let (listen, ring) = super::descriptor::pipe()?;
+        ioctl_fionbio(&listen, true)?;
+        ioctl_fionbio(&ring, true)?;
+        Ok(Self {
+            listen,
+            ring: Some(ring),
+        })
+    }
+}
+
+impl Bell {
+    fn listen(&self) -> &OwnedFd {
+        &self.listen
+    }
+
+    fn ring(&self) {
+        let ring = self.ring.as_ref().unwrap_or(&self.listen);
+        // One that is full rings already.
+        let _ = retry(|| rustix::io::write(ring, &1_u64.to_ne_bytes()));
+    }
+
+    fn heard(&self) {
+        let mut bytes = [0_u8; 64];
+        let _ = retry(|| rustix::io::read(&self.listen, &mut bytes));
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// Dropped first, so that the path is gone before the socket closes: a client is never refused by a path.
+    _owner: Ownership,
+    socket: UnixListener,
+    exhaustion: Exhaustion,
+}
+
+impl Listener {
+    pub(crate) fn bind(name: &Name) -> io::Result<Self> {
+        let (owner, socket) = bind(name, |options| options.create_sync())?;
+        let LocalListener::UdSocket(socket) = socket;
+        let socket = UnixListener::from(socket);
+        // A client may be gone again before it is accepted, and the next one may take its time.
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            _owner: owner,
+            socket,
+            exhaustion: Exhaustion::default(),
+        })
+    }
+
+    pub(crate) fn accept(&mut self, deadline: Option<Instant>) -> io::Result<Option<Stream>> {
+        loop {
+            if let Some(until) = self.exhaustion.pause() {
+                let until = deadline.map_or(until, |deadline| until.min(deadline));
+                std::thread::sleep(until.saturating_duration_since(Instant::now()));
+            } else {
+                match self.socket.accept() {
+                    Ok((client, _)) => {
+                        self.exhaustion.end();
+                        let client = OwnedFd::from(client);
+                        // A client of another user is closed here; one that is gone already is passed over.
+                        let stream = peer::same_user_of(&client)
+                            .and_then(|peer_pid| Stream::adopt(Channel::new(client), peer_pid));
+                        if let Some(stream) = admitted(stream) {
+                            return Ok(Some(stream));
+                        }
+                        continue;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let patience: Option<Timespec> = left(deadline);
+                        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+                        match poll(&mut fds, patience.as_ref()) {
+                            Ok(0) => return Ok(None),
+                            Ok(_) | Err(Errno::INTR) => continue,
+                            Err(error) => self.exhaustion.or_fail(error.into())?,
+                        }
+                    }
+                    Err(error) => self.exhaustion.or_fail(error)?,
+                }
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Reads from a pipe, and waits no longer than that.
+pub(crate) fn read_until(
+    pipe: &mut ChildStderr,
+    buf: &mut [u8],
+    until: Instant,
+) -> io::Result<usize> {
+    let mut fds = [PollFd::new(&*pipe, PollFlags::IN)];
+    match poll(&mut fds, left(Some(until)).as_ref()) {
+        Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+        _ => pipe.read(buf),
+    }
+}
+
+/// Whether a socket can wait in `recv` and not in `send`, call by call. Apple's kernel looks at the socket only when it
+/// sends, so there the socket never waits, and a read is preceded by a `poll`.
+const READS_WAIT: bool = !cfg!(target_vendor = "apple");
+
+/// How long a thread waits in `recv` before it waits in `poll`.
+const MOMENT: Duration = Duration::from_millis(20);

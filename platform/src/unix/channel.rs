@@ -1,0 +1,119 @@
+//! A socket, whatever drives it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::net::{SendFlags, send, sockopt};
+
+use super::descriptor::retry;
+
+/// One end of a socket pair that nobody drives yet.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(super) fd: OwnedFd,
+    pub(super) in_flight: InFlight,
+}
+
+impl Channel {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            in_flight: InFlight::default(),
+        }
+    }
+
+    /// Notes a descriptor that was sent and that the peer has not taken yet.
+    pub(super) fn keep_until_taken(&mut self, fd: OwnedFd) {
+        self.in_flight.keep(fd);
+    }
+}
+
+/// Sends what there is room for. Not `write`: in a program that is not Rust's, SIGPIPE is usually not ignored, and
+/// ends it.
+pub(super) fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
+    retry(|| send(fd, buf, NO_SIGNAL.union(SendFlags::DONTWAIT)))
+}
+
+/// Lets the system keep more of what is written.
+pub(super) fn make_room(fd: &OwnedFd) {
+    // On Linux this is twice of what was set, and what is set is doubled too, within the limit of the system.
+    if let Ok(size) = sockopt::socket_send_buffer_size(fd) {
+        // Where more cannot be had, what does not fit in is lost.
+        let _ = sockopt::set_socket_send_buffer_size(fd, size.saturating_mul(2));
+    }
+}
+
+/// Descriptors that were sent and may not have been received yet.
+///
+/// Only Apple's kernel needs this: it may drop a descriptor in flight that nobody else holds. The first bytes from
+/// the peer prove that it has taken everything before.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    #[cfg(target_vendor = "apple")]
+    fd: Option<OwnedFd>,
+}
+
+#[cfg(target_vendor = "apple")]
+impl InFlight {
+    #[cfg(feature = "blocking")]
+    pub(super) const MATTERS: bool = true;
+
+    pub(super) fn keep(&mut self, fd: OwnedFd) {
+        self.fd = Some(fd);
+    }
+
+    pub(super) fn taken(&mut self) {
+        self.fd = None;
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+impl InFlight {
+    #[cfg(feature = "blocking")]
+    pub(super) const MATTERS: bool = false;
+
+    pub(super) fn keep(&mut self, _: OwnedFd) {}
+
+    pub(super) fn taken(&mut self) {}
+}
+
+/// Whether the server may be alive but have no room in its queue at the moment.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn may_be_busy(error: &io::Error, _: Instant) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Whether the server may be alive but have no room in its queue at the moment.
+///
+/// The BSDs and macOS answer a full queue and an abandoned socket alike, so this gives up after a short while.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn may_be_busy(error: &io::Error, begin: Instant) -> bool {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => true,
+        io::ErrorKind::ConnectionRefused => begin.elapsed() < Duration::from_millis(100),
+        _ => false,
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// There it is an option of the socket.
+#[cfg(target_vendor = "apple")]
+pub(super) const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn tune(_: &OwnedFd) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(target_vendor = "apple")]
+pub(super) fn tune(socket: &OwnedFd) -> io::Result<()> {
+    sockopt::set_socket_nosigpipe(socket, true)?;
+    // 8 KiB by default. What Linux gives is plenty, and less than that still works.
+    let _ = sockopt::set_socket_send_buffer_size(socket, 208 * 1024);
+    let _ = sockopt::set_socket_recv_buffer_size(socket, 208 * 1024);
+    Ok(())
+}
