@@ -93,9 +93,22 @@ fn arrays_with_gaps_are_sequences() {
         back,
         [None, Some("a".to_owned()), None, Some("b".to_owned())]
     );
-    // In any order, with other properties, and one twice.
-    let mixed = clone_of("61 02 49 02 49 02 22 01 78 49 7e 49 00 49 04 49 02 49 06 40 04 02");
+    // With properties that are no elements in between, one of them behind the end.
+    let mixed = clone_of(
+        "61 02 22 01 78 49 7e 49 00 49 04 49 0a 41 00 24 00 00 49 02 49 06 22 01 79 30 40 05 02",
+    );
     assert_eq!(decode::<Vec<u8>>(ADVANCED, &mixed).unwrap(), [2, 3]);
+    // No array of JavaScript has them in another order, or twice.
+    for bad in [
+        "61 02 49 02 30 49 00 30 40 02 02",
+        "61 02 49 00 30 49 00 30 40 02 02",
+        "61 01 49 00 30 49 00 30 40 02 01",
+    ] {
+        assert_eq!(
+            decode_error::<Vec<()>>(ADVANCED, &clone_of(bad)),
+            ErrorKind::Decode
+        );
+    }
     let holes = clone_of("41 03 2d 49 02 2d 24 00 03");
     assert_eq!(
         decode::<Vec<Option<u8>>>(ADVANCED, &holes).unwrap(),

@@ -11,7 +11,7 @@ use super::super::fault::Failure;
 use super::super::value::{ErrorClass, index};
 use super::de::Deserializer;
 use super::key::KeyDeserializer;
-use super::reader::{Key, Reader};
+use super::reader::Key;
 use super::scan::skip;
 
 /// A `Deserialize` implementation has to read all, so that what follows is found.
@@ -123,49 +123,55 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de, '_> {
     }
 }
 
-/// The elements of an array with gaps.
+/// The elements of an array with gaps, in order, as JavaScript has them. To look for them in any order would mean to go past
+/// what is inside of each, at each of many levels.
 pub(super) struct Sparse<'a, 'de, 's> {
     de: &'a mut Deserializer<'de, 's>,
-    /// The places of the elements that are there, the next one last.
-    elements: Vec<(u32, Reader<'de>)>,
     next: u32,
     length: u32,
-    behind: Reader<'de>,
+    /// The next element that is there, if its key has been read; the length when the end has.
+    found: Option<u32>,
 }
 
 impl<'a, 'de, 's> Sparse<'a, 'de, 's> {
-    pub(super) fn new(de: &'a mut Deserializer<'de, 's>, length: u32) -> Result<Self, Failure> {
-        let mut behind = de.reader;
-        let mut elements = Vec::new();
-        while let Some(key) = behind.key(b'@')? {
-            let element = index(&key.to_str()).filter(|&index| index < length);
-            if let Some(index) = element {
-                elements.push((index, behind));
-            }
-            skip(&mut behind)?;
-        }
-        behind.varint()?;
-        behind.varint()?;
-        // Of several, the last one counts. The sort keeps their order, so that it comes first.
-        elements.reverse();
-        elements.sort_by_key(|&(index, _)| index);
-        elements.dedup_by_key(|&mut (index, _)| index);
-        elements.reverse();
-        Ok(Self {
+    pub(super) fn new(de: &'a mut Deserializer<'de, 's>, length: u32) -> Self {
+        Self {
             de,
-            elements,
             next: 0,
             length,
-            behind,
-        })
+            found: None,
+        }
     }
 
-    pub(super) fn end(self) -> Result<(), Failure> {
-        if self.next < self.length {
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        if self.next < self.length || self.find()? < self.length {
             return Err(unread());
         }
-        self.de.reader = self.behind;
         Ok(())
+    }
+
+    /// The next element that is there, or the length. Goes past properties that are none.
+    fn find(&mut self) -> Result<u32, Failure> {
+        if let Some(found) = self.found {
+            return Ok(found);
+        }
+        let reader = &mut self.de.reader;
+        let found = loop {
+            let Some(key) = reader.key(b'@')? else {
+                reader.varint()?;
+                reader.varint()?;
+                break self.length;
+            };
+            match index(&key.to_str()).filter(|&index| index < self.length) {
+                Some(index) if index < self.next => {
+                    return Err(Error::custom("the elements of an array are not in order"));
+                }
+                Some(index) => break index,
+                None => skip(reader)?,
+            }
+        };
+        self.found = Some(found);
+        Ok(found)
     }
 }
 
@@ -179,14 +185,12 @@ impl<'de> SeqAccess<'de> for &mut Sparse<'_, 'de, '_> {
         if self.next >= self.length {
             return Ok(None);
         }
-        let index = self.next;
+        let is_there = self.find()? == self.next;
         self.next += 1;
-        if self.elements.last().is_none_or(|&(next, _)| next != index) {
+        if !is_there {
             return seed.deserialize(().into_deserializer()).map(Some);
         }
-        if let Some((_, place)) = self.elements.pop() {
-            self.de.reader = place;
-        }
+        self.found = None;
         seed.deserialize(&mut *self.de).map(Some)
     }
 

@@ -190,7 +190,7 @@ impl<'de, 's> Deserializer<'de, 's> {
             Token::Sparse(length) => {
                 self.enter()?;
                 self.charge(u64::from(length))?;
-                let mut elements = Sparse::new(self, length)?;
+                let mut elements = Sparse::new(self, length);
                 let value = visitor.visit_seq(&mut elements)?;
                 elements.end()?;
                 self.leave();
