@@ -61,7 +61,11 @@ fn check_again(value: &Hello) {
 }
 
 fn check_agreement(peer: &Hello) {
-    let mut ours = vec![Hello::new(), peer.clone()];
+    let mut ours = vec![
+        Hello::new(),
+        Hello::new().with_refusal("no room"),
+        peer.clone(),
+    ];
     if let Some((name, versions)) = peer.protocol() {
         for versions in [0..=0, *versions.end()..=u32::MAX, 0..=*versions.start()] {
             ours.extend(Hello::new().with_protocol(name, versions));
@@ -71,6 +75,7 @@ fn check_agreement(peer: &Hello) {
     for ours in ours {
         match (ours.agree(peer), peer.agree(&ours)) {
             (Ok(here), Ok(there)) => {
+                assert_eq!((ours.refusal(), peer.refusal()), (None, None));
                 assert_eq!(here.wire_version(), there.wire_version());
                 assert_eq!(here.protocol_version(), there.protocol_version());
                 assert_eq!(here.max_message(), peer.max_message());
@@ -85,11 +90,14 @@ fn check_agreement(peer: &Hello) {
                 }
             }
             (Err(here), Err(there)) => {
+                let refused = ours.refusal().or(peer.refusal()).is_some();
                 for error in [here, there] {
                     check_text(&error);
-                    assert_eq!(error.kind(), ErrorKind::Incompatible);
+                    let is_refusal = error.kind() == ErrorKind::Refused;
+                    assert!(is_refusal == refused, "{error}");
+                    assert!(is_refusal || error.kind() == ErrorKind::Incompatible);
                 }
-                assert_ne!(ours, *peer, "a side fits itself");
+                assert!(refused || ours != *peer, "a side fits itself");
             }
             other => panic!("one side agrees, the other does not: {other:?}"),
         }

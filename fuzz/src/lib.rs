@@ -54,6 +54,7 @@ fn is_final(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::Protocol
             | ErrorKind::Incompatible
+            | ErrorKind::Refused
             | ErrorKind::TooLarge { .. }
             | ErrorKind::Truncated
             | ErrorKind::Disconnected

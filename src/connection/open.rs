@@ -15,7 +15,9 @@ use crate::{Config, Name};
 impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
     /// Connects to the program of the same user that listens on `name`.
     ///
-    /// The server's user is checked before the first byte is sent.
+    /// The server's user is checked before the first byte is sent. Returns when there is a connection: that the server has
+    /// no place for one more client is told by `ready`, `recv` and `send`
+    /// ([`ErrorKind::Refused`](crate::ErrorKind::Refused)).
     ///
     /// # Errors
     ///

@@ -128,7 +128,7 @@ impl<M, T: Transport> Receiver<M, T> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol), [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) or [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected).
+    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Refused`](crate::ErrorKind::Refused), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol), [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) or [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected).
     ///
     /// # Cancel safety
     ///
@@ -282,7 +282,8 @@ where
     /// The message was skipped and the connection is still good: [`ErrorKind::Decode`](crate::ErrorKind::Decode) (not an `M`),
     /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed), [`ErrorKind::TooDeep`](crate::ErrorKind::TooDeep), [`ErrorKind::TooManyItems`](crate::ErrorKind::TooManyItems). The connection has ended:
     /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected), [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol),
-    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) (no hello in time); later calls give the same error again.
+    /// [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible), [`ErrorKind::Refused`](crate::ErrorKind::Refused) (a server without a place for this client),
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) (no hello in time); later calls give the same error again.
     ///
     /// # Cancel safety
     ///

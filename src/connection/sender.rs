@@ -141,7 +141,8 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     ///
     /// Nothing was sent and the connection is still good: [`ErrorKind::Encode`], [`ErrorKind::TooLarge`],
     /// [`ErrorKind::TooDeep`], [`ErrorKind::TooManyItems`]. [`ErrorKind::Closed`] after a goodbye of this side.
-    /// [`ErrorKind::Disconnected`] if the other side is gone. [`ErrorKind::Stalled`] if neither side reads and the
+    /// [`ErrorKind::Disconnected`] if the other side is gone, or [`ErrorKind::Refused`] if it is a server that had no place
+    /// for this client. [`ErrorKind::Stalled`] if neither side reads and the
     /// [read-ahead](crate::Config::read_ahead) is used up; the text says whether the message was taken, and then it
     /// leaves when there is room.
     ///

@@ -111,6 +111,11 @@ fn hellos() -> Vec<File> {
         ),
         file("good-features", features("92 a2 66 64 a3 73 68 6d"), "Ok"),
         file(
+            "good-refused",
+            hello_of(b"\x82\xa5agent\xa4peer\xa7refused\xabno room \xe2\x82\xac"),
+            "Ok",
+        ),
+        file(
             "good-agent-with-line-ends",
             hello_of(b"\x81\xa5agent\xa5a\r\n\x1b["),
             "Ok",
@@ -180,6 +185,11 @@ fn hellos() -> Vec<File> {
             "Protocol",
         ),
         file("bad-features-are-numbers", features("92 01 02"), "Protocol"),
+        file(
+            "bad-refused-is-a-number",
+            hello_of(b"\x81\xa7refused\x01"),
+            "Protocol",
+        ),
         file(
             "bad-protocol-without-name",
             protocol("82 a3 6d 69 6e 01 a3 6d 61 78 01"),
