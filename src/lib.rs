@@ -155,6 +155,6 @@ pub mod node {
 }
 
 /// Compiles and runs the examples of the README.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "tokio", feature = "blocking"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -49,6 +49,18 @@ async fn stream_ends_at_once_without_input() {
     assert_eq!(output.lines(), [end], "{output:?}");
 }
 
+#[cfg(feature = "blocking")]
+#[tokio::test]
+async fn blocking_counts_the_primes() {
+    let output = run(&mut example("blocking")).await;
+    assert_eq!(
+        output.lines(),
+        ["78498 primes below a million"],
+        "{output:?}"
+    );
+    assert_eq!(output.code, Some(0));
+}
+
 #[tokio::test]
 async fn supervisor_restarts_what_crashes() {
     let output = run(&mut example("supervisor")).await;

@@ -168,6 +168,7 @@ impl<M, T: Transport> Receiver<M, T> {
             match self.next(read) {
                 Ok(Next::Message(value)) => break Ok(Some(value)),
                 Ok(Next::End) => break Ok(None),
+                Ok(Next::NeedMore) if self.spin()? => {}
                 Ok(Next::NeedMore) => ready!(self.poll_fill(cx))?,
                 Err(error) => break Err(error),
             }
@@ -184,6 +185,26 @@ impl<M, T: Transport> Receiver<M, T> {
     /// True once the other side's hello has arrived and fits ours.
     fn greeted(&mut self) -> Result<bool> {
         self.talk.greeted(&*self.link)
+    }
+
+    /// Looks again and again for more bytes, past the runtime, for as long as the user has asked for.
+    fn spin(&mut self) -> Result<bool> {
+        let patience = self.link.config().busy_poll;
+        if patience.is_zero() {
+            return Ok(false);
+        }
+        let begin = std::time::Instant::now();
+        loop {
+            self.link.push_out();
+            if let Poll::Ready(result) = self.fill_now() {
+                return result.map(|()| true);
+            }
+            if begin.elapsed() >= patience {
+                return Ok(false);
+            }
+            // Whoever has to run for the bytes to come may need this processor.
+            std::thread::yield_now();
+        }
     }
 
     /// Waits for more bytes.
