@@ -209,6 +209,9 @@ impl<R> Reader<R> {
         limit: usize,
         mut read: impl FnMut(&mut R, &mut [u8]) -> io::Result<usize>,
     ) {
+        if self.end.is_some() {
+            return;
+        }
         let mut chunk = vec![0; CHUNK];
         while self.end.is_none() && self.ahead.len() < limit {
             let Some(half) = &mut self.half else {
