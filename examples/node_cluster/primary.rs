@@ -1,5 +1,6 @@
 //! The primary: what it says to its workers, and who gets the next connection.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -71,9 +72,10 @@ struct Worker {
     port: u16,
     /// The number of our next message.
     seq: u64,
-    /// Connections that it gets, and a way to give one back that it does not take.
+    /// Connections that it gets, and where it says that it is free for the next one.
     clients: mpsc::Receiver<TcpStream>,
-    ready: mpsc::Sender<()>,
+    number: usize,
+    free: mpsc::Sender<usize>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -84,42 +86,49 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let port = listener.local_addr()?.port();
 
-    let (ready, mut is_ready) = mpsc::channel(1);
+    let (is_free, mut gets_free) = mpsc::channel(1);
     let mut workers = Vec::new();
-    for id in 1..=options.workers {
+    for (number, id) in (1..=options.workers).enumerate() {
         let script = Script::new(&script)
             .program(&options.node)
             .cluster_worker(id);
-        let (give, clients) = mpsc::channel(64);
+        let (give, clients) = mpsc::channel(1);
         let worker = Worker {
             child: Command::node(script).kill_on_drop(true).spawn()?,
             port,
             seq: 0,
             clients,
-            ready: ready.clone(),
+            number,
+            free: is_free.clone(),
         };
         workers.push((give, tokio::spawn(worker.run())));
     }
     // Connections that come before wait in the system's queue.
-    for _ in 0..options.workers {
-        is_ready
-            .recv()
-            .await
-            .ok_or("a worker has ended before it listened")?;
+    drop(is_free);
+    let mut free = VecDeque::new();
+    while free.len() < workers.len() {
+        let worker = gets_free.recv().await;
+        free.push_back(worker.ok_or("the workers have ended before they listened")?);
     }
     println!("listening on {port} for {} workers", options.workers);
 
-    let mut next = 0;
     let end = end(options.until_eof);
     tokio::pin!(end);
     loop {
-        let client = tokio::select! {
-            client = listener.accept() => client?.0,
+        tokio::select! {
+            biased;
             () = &mut end => break,
-        };
-        next = (next + 1) % workers.len();
-        workers[next].0.send(client).await?;
+            worker = gets_free.recv() => free.push_back(worker.ok_or("all workers have ended")?),
+            client = listener.accept(), if !free.is_empty() => {
+                let client = client?.0;
+                // In turn, but nobody waits for a worker that is busy while another one is free.
+                if let Some(worker) = free.pop_front() {
+                    workers[worker].0.send(client).await?;
+                }
+            }
+        }
     }
+    drop(gets_free);
     for (give, worker) in workers {
         drop(give);
         worker.await??;
@@ -147,7 +156,10 @@ impl Worker {
         loop {
             tokio::select! {
                 client = self.clients.recv() => match client {
-                    Some(client) => self.give(client).await?,
+                    Some(client) => {
+                        self.give(client).await?;
+                        self.is_free().await;
+                    }
                     None => break,
                 },
                 message = self.child.recv() => match message? {
@@ -179,8 +191,8 @@ impl Worker {
                 };
                 self.child.send(&answer).await?;
             }
-            // Now it can take connections. Who waits for that may have stopped waiting.
-            Some("listening") => _ = self.ready.send(()).await,
+            // Now it can take connections.
+            Some("listening") => self.is_free().await,
             _ => {
                 if let (Some(_), Some(false)) = (message.ack, message.accepted) {
                     eprintln!("a worker has not taken a connection");
@@ -208,6 +220,11 @@ impl Worker {
             }
             sent => sent,
         }
+    }
+
+    /// Who waits for that may have ended.
+    async fn is_free(&self) {
+        let _ = self.free.send(self.number).await;
     }
 
     fn message(&mut self) -> ToWorker {
