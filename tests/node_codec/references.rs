@@ -198,7 +198,18 @@ fn a_billion_laughs_are_too_many_items() {
     assert!(bytes.len() < 1000);
     let error = decode::<serde_json::Value>(ADVANCED, &bytes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooManyItems { limit: 1_000_000 });
+    // Also when they are few bytes, written out: four levels of ten are 11,110 items, and the innermost 10,000 more.
+    let bytes = encode(ADVANCED, &laughs(4, 10, Value::Array(vec![Value::Null])));
+    let few = Limits::new().with_max_items(5000);
+    let error = ADVANCED
+        .decode::<serde_json::Value>(&bytes, few)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooManyItems { limit: 5000 });
+    ADVANCED
+        .decode::<serde_json::Value>(&bytes, few.with_max_items(50_000))
+        .unwrap();
     // A value does not write them out.
+    let bytes = encode(ADVANCED, &laughs(30, 10, Value::Array(vec![])));
     decode::<Value>(ADVANCED, &bytes).unwrap();
     // Without items, the bytes count.
     let innermost = Value::Boxed(Box::new("ha".repeat(100_000).into()));
