@@ -1,6 +1,6 @@
 //! Who takes part, and how each is used.
 
-use crate::work::{Kind, Work};
+use crate::work::{Cores, Kind, Work};
 
 /// One way of doing the work.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,31 @@ pub const ALL: &[Contestant] = &[
         name: "offspring-multi",
         how: "async, multi-thread runtime with two workers, `send` and `recv`",
         does: messages,
+    },
+    Contestant {
+        name: "offspring-busy",
+        how: "async, current-thread runtime, `Config::busy_poll` of 200 us on both sides",
+        does: |work| round_trip(work) && work.size <= 1024 && work.cores == Cores::All,
+    },
+    Contestant {
+        name: "offspring-blocking",
+        how: "the blocking API, no runtime, `send` and `recv`",
+        does: |work| messages(work) || processes(work),
+    },
+    Contestant {
+        name: "offspring-blocking-borrowed",
+        how: "the blocking API, `send` of borrowed bytes and `recv_with`",
+        does: blobs,
+    },
+    Contestant {
+        name: "offspring-blocking-feed",
+        how: "the blocking API, `feed`, and `flush` every 64 messages",
+        does: small_stream,
+    },
+    Contestant {
+        name: "offspring-blocking-busy",
+        how: "the blocking API, `Config::busy_poll` of 200 us on both sides",
+        does: |work| round_trip(work) && work.size <= 1024 && work.cores == Cores::All,
     },
     Contestant {
         name: "by-hand",

@@ -6,6 +6,7 @@ mod ipc;
 mod ours;
 mod raw;
 mod tarpc;
+mod threads;
 mod zero;
 
 use std::process::Command;
@@ -36,6 +37,13 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
         ("raw", _) => Box::new(raw::Blocking::open(size)?),
         ("raw-tokio", _) => Box::new(raw::Tokio::open(size, rt)?),
         ("offspring-borrowed", _) => Box::new(ours::Borrowed::open(size, rt)?),
+        ("offspring-blocking-borrowed", _) => Box::new(threads::Borrowed::open(name, size)?),
+        (_, true) if name.starts_with("offspring-blocking") => {
+            Box::new(threads::Blocking::<Small>::open(name, size)?)
+        }
+        (_, false) if name.starts_with("offspring-blocking") => {
+            Box::new(threads::Blocking::<Blob>::open(name, size)?)
+        }
         (_, true) if name.starts_with("offspring") => {
             Box::new(ours::Async::<Small>::open(name, size, rt)?)
         }
@@ -65,13 +73,16 @@ pub fn echo(name: &str, size: usize, extra: &[String]) -> Result<()> {
         ("raw", _) => raw::echo(size),
         ("raw-tokio", _) => runtime(name)?.block_on(raw::echo_tokio(size)),
         ("offspring-borrowed", _) => runtime(name)?.block_on(ours::echo_borrowed()),
+        ("offspring-blocking-borrowed", _) => threads::echo_borrowed(),
+        (_, true) if name.starts_with("offspring-blocking") => threads::echo::<Small>(name),
+        (_, false) if name.starts_with("offspring-blocking") => threads::echo::<Blob>(name),
         ("crowd-raw-tokio", _) => runtime(name)?.block_on(crowd::serve_raw(&extra[0])),
         ("crowd-offspring", _) => runtime(name)?.block_on(crowd::serve_ours(&extra[0])),
         (_, true) if name.starts_with("offspring") => {
-            runtime(name)?.block_on(ours::echo::<Small>())
+            runtime(name)?.block_on(ours::echo::<Small>(name))
         }
         (_, false) if name.starts_with("offspring") => {
-            runtime(name)?.block_on(ours::echo::<Blob>())
+            runtime(name)?.block_on(ours::echo::<Blob>(name))
         }
         ("by-hand" | "by-hand-feed", true) => {
             runtime(name)?.block_on(by_hand::echo::<Small>(&extra[0]))

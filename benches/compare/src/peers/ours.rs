@@ -9,6 +9,7 @@ use serde_bytes::Bytes;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::threads::config;
 use super::{JOIN, NO_REPLY, Session, WANT_REPLY, echo_args};
 use crate::message::Message;
 
@@ -31,6 +32,7 @@ impl<M: Message> Async<M> {
         let guard = runtime.enter();
         let child = Command::current_exe()?
             .args(echo_args(name, size))
+            .config(config(name))
             .spawn()?;
         drop(guard);
         Ok(Self {
@@ -115,8 +117,8 @@ impl<M: Message> Session for Async<M> {
 }
 
 /// The child of [`Async`].
-pub async fn echo<M: Message>() -> Result<()> {
-    let mut parent = Parent::<M, M>::attach()?;
+pub async fn echo<M: Message>(name: &str) -> Result<()> {
+    let mut parent = Parent::<M, M>::attach_with(config(name))?;
     while let Some(message) = parent.recv().await? {
         if message.wants_reply() {
             parent.send(&message).await?;
