@@ -403,4 +403,84 @@ mod tests {
             assert_eq!(kind, Kind::Message, "{text}");
         }
     }
+
+    /// A generator that is good enough for choosing cuts and faults.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % limit as u64) as usize
+        }
+    }
+
+    /// All that a stream says, and how it ends.
+    fn read(bytes: &[u8], format: Format, mut cut: impl FnMut() -> usize) -> (Vec<String>, String) {
+        let mut inbox = inbox(format, 200);
+        let (mut said, mut rest) = (Vec::new(), bytes);
+        loop {
+            let size = cut();
+            if size % 2 == 0 {
+                let _ = inbox.look_ahead();
+            }
+            loop {
+                match inbox.next() {
+                    Ok(Some(Envelope::Message(body))) => {
+                        let decoded = body.decode::<String>();
+                        said.push(format!("{:?}", decoded.map_err(|error| error.kind())));
+                    }
+                    Ok(Some(other)) => said.push(format!("{other:?}")),
+                    Ok(None) => break,
+                    Err(error) => return (said, format!("{:?}", error.kind())),
+                }
+            }
+            if rest.is_empty() {
+                let end = inbox.end().map_err(|error| error.kind());
+                return (said, format!("{end:?}"));
+            }
+            let (now, later) = rest.split_at(size.clamp(1, rest.len()));
+            rest = later;
+            if size % 3 == 0 {
+                inbox.absorb(&mut now.to_vec());
+            } else {
+                for byte in now {
+                    inbox.space()[0] = *byte;
+                    inbox.filled(1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_the_bytes_the_cuts_change_nothing() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let control = br#"{"cmd":"NODE_HANDLE","type":"net.Server","msg":"x"}"#;
+        let (ack, other) = (br#"{"cmd":"NODE_HANDLE_ACK"}"#, br#"{"cmd":"NODE_X"}"#);
+        for format in FORMATS {
+            let mut good = written(format, &["one", "zwölf", &"long".repeat(20)]);
+            good.extend(written(format, &["behind"]));
+            if format == JSON {
+                for line in [&control[..], ack, other] {
+                    good.extend_from_slice(line);
+                    good.push(b'\n');
+                }
+            }
+            for _ in 0..1500 {
+                let mut bytes = good.clone();
+                for _ in 0..random.below(4) {
+                    let at = random.below(bytes.len());
+                    match random.below(3) {
+                        0 => bytes[at] = random.below(256) as u8,
+                        1 => bytes.truncate(at.max(1)),
+                        _ => bytes.insert(at, [b'\n', 0, 1, 0xff][random.below(4)]),
+                    }
+                }
+                let whole = read(&bytes, format, || usize::MAX - 1);
+                let cut = read(&bytes, format, || 1 + random.below(40));
+                assert_eq!(cut, whole, "{format:?}: {}", bytes.escape_ascii());
+            }
+        }
+    }
 }
