@@ -7,7 +7,7 @@ use offspring::node::Serialization;
 use serde::Deserialize;
 use serde_bytes::{ByteBuf, Bytes};
 
-use super::{clone_of, decode, decode_error};
+use super::{clone_of, decode, decode_error, hex};
 
 const ADVANCED: Serialization = Serialization::Advanced;
 
@@ -35,6 +35,16 @@ fn bytes_are_read_of_whatever_holds_bytes() {
         decode::<ByteBuf>(ADVANCED, &clone_of("41 02 49 02 49 04 24 00 02")).unwrap(),
         [1, 2]
     );
+}
+
+#[test]
+fn a_view_of_a_buffer_has_flags_since_version_14() {
+    let view = "42 03 00 01 02 56 42 01 02";
+    for (header, flags) in [("ff 0d", ""), ("ff 0e", "00"), ("ff 0f", "00")] {
+        let bytes = hex(&format!("{header} 41 02 {view} {flags} 54 24 00 02"));
+        let (bytes, behind): (ByteBuf, bool) = decode(ADVANCED, &bytes).unwrap();
+        assert_eq!((&bytes[..], behind), (&[1, 2][..], true));
+    }
 }
 
 #[test]
