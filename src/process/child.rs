@@ -63,8 +63,9 @@ use crate::wire::Body;
 /// # }
 /// ```
 pub struct Child<Tx: ?Sized, Rx> {
-    pub(super) connection: Connection<Tx, Rx>,
+    // Dropped first: a child that is to be killed then has no time to take the goodbye for a reason to end.
     process: Process,
+    pub(super) connection: Connection<Tx, Rx>,
     stage: Stage,
     /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).
     pub stdin: Option<ChildStdin>,
