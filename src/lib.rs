@@ -123,6 +123,8 @@ mod process;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod session;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
+mod sync;
+#[cfg(any(feature = "tokio", feature = "blocking"))]
 mod trace;
 #[cfg(feature = "tokio")]
 pub mod transport;

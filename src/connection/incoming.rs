@@ -3,7 +3,7 @@
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::Config;
 use crate::connection::wakers::Wakers;
 use crate::session::{End, Taken, lock};
+use crate::sync::Mutex;
 use crate::wire::{Hello, Inbox, Parsed};
 
 /// What arrives, for the receiver of a connection.
@@ -96,7 +97,11 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
                     reader.begun = true;
-                    return Poll::Ready(reader.note(result).map(|count| inbox.filled(count)));
+                    let noted = reader.note(result);
+                    drop(guard);
+                    // Senders that read aside waited for this too, and are not told by the transport any more.
+                    self.wakers.wake_senders();
+                    return Poll::Ready(noted.map(|count| inbox.filled(count)));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use tokio::task::coop::unconstrained;
@@ -15,6 +15,7 @@ use crate::connection::outgoing::Outgoing;
 use crate::connection::wakers::Wakers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{End, Line, Permit, Queue, Taken};
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::transport::Transport;
 use crate::wire::Inbox;
 

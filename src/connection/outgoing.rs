@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::AsyncWrite;
@@ -11,6 +11,7 @@ use crate::Config;
 use crate::connection::wakers::Wakers;
 use crate::error::Result;
 use crate::session::{Queue, gone, lock};
+use crate::sync::Mutex;
 
 /// What leaves, of all senders of a connection.
 ///
@@ -70,16 +71,32 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 self.wakers.wake_all();
                 return Poll::Ready(Err(gone(kind)));
             }
-            // It may have been written before and flushed only now.
-            Poll::Ready(Ok(())) => self.wakers.wake_written(written),
+            Poll::Ready(Ok(())) => self.hand_over(written),
             Poll::Pending if written > before => self.wakers.wake_written(written),
             Poll::Pending => {}
         }
         polled.map(|_| Ok(()))
     }
 
+    /// Leaves the writing to whoever else needs it. The transport had room at last, so it will not tell them.
+    fn hand_over(&self, written: u64) {
+        if self.queue.is_idle() {
+            self.wakers.wake_written(written);
+        } else {
+            self.wakers.wake_senders();
+        }
+        if self.queue.is_closed() {
+            // Who closes waits as a receiver until all has left.
+            self.wakers.wake_receiver();
+        }
+    }
+
     fn poll_write(&self, target: u64) -> Poll<Result<(), io::ErrorKind>> {
         let mut guard = lock(&self.writer);
+        // Another one may have written this far and met a failure only behind it.
+        if self.queue.has_left(target) {
+            return Poll::Ready(Ok(()));
+        }
         if let Some(kind) = self.queue.failure() {
             return Poll::Ready(Err(kind));
         }

@@ -1,10 +1,13 @@
 //! Who waits for the transport.
 
 use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Wake, Waker};
 
 use crate::session::lock;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
 
 /// The tasks that wait for the transport: at most one receiver and any number of senders.
 ///
@@ -19,13 +22,20 @@ use crate::session::lock;
 ///
 /// Whoever is woken polls everything it needs again. For no wake-up to be lost a task registers here *before* the
 /// poll whose `Pending` it relies on. And because a transport need not wake anybody once a later poll was ready,
-/// whoever gets something done for others wakes them: [`wake_receiver`](Self::wake_receiver),
-/// [`wake_written`](Self::wake_written).
+/// whoever had such a poll wakes the others: those for whom something is done now, and if there is more to do, those who
+/// may do it.
 ///
 /// Wakers are foreign code, also when they are dropped, which may drop a whole task and what it holds. So none is
 /// called or dropped under the lock.
 #[derive(Default)]
-pub(super) struct Wakers(Mutex<Slots>);
+pub(super) struct Wakers {
+    slots: Mutex<Slots>,
+    /// How many senders are in there.
+    ///
+    /// Who finds none may rely on it if it holds or held the lock of the half in question: who registers later gets that
+    /// lock later, and sees what was done.
+    waiting: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Slots {
@@ -43,7 +53,7 @@ struct Waiting {
 
 impl Wakers {
     pub(super) fn register_receiver(&self, waker: &Waker) {
-        let mut slots = lock(&self.0);
+        let mut slots = lock(&self.slots);
         let old = match &mut slots.receiver {
             Some(known) => renewed(known, waker),
             none => none.replace(waker.clone()),
@@ -54,7 +64,7 @@ impl Wakers {
 
     /// Registers a sender, under the id that it got here before.
     pub(super) fn register_sender(&self, id: &mut Option<u64>, target: u64, waker: &Waker) {
-        let mut slots = lock(&self.0);
+        let mut slots = lock(&self.slots);
         let id = *id.get_or_insert_with(|| {
             slots.last_id += 1;
             slots.last_id
@@ -67,27 +77,29 @@ impl Wakers {
                 None
             }
         };
+        self.count(&slots);
         drop(slots);
         drop(old);
     }
 
     /// Forgets the receiver, which waits no more.
     pub(super) fn forget_receiver(&self) {
-        let old = lock(&self.0).receiver.take();
+        let old = lock(&self.slots).receiver.take();
         drop(old);
     }
 
     /// Forgets a sender that waits no more.
     pub(super) fn forget_sender(&self, id: u64) {
-        let mut slots = lock(&self.0);
+        let mut slots = lock(&self.slots);
         let place = slots.senders.iter().position(|known| known.id == id);
         let old = place.map(|place| slots.senders.remove(place));
+        self.count(&slots);
         drop(slots);
         drop(old);
     }
 
     pub(super) fn wake_receiver(&self) {
-        let receiver = lock(&self.0).receiver.take();
+        let receiver = lock(&self.slots).receiver.take();
         if let Some(waker) = receiver {
             waker.wake();
         }
@@ -95,13 +107,14 @@ impl Wakers {
 
     /// Wakes the senders that wait for no more than what has been written.
     pub(super) fn wake_written(&self, written: u64) {
-        loop {
-            let mut slots = lock(&self.0);
+        while self.waiting.load(Ordering::Relaxed) > 0 {
+            let mut slots = lock(&self.slots);
             let place = slots
                 .senders
                 .iter()
                 .position(|sender| sender.target <= written);
             let done = place.map(|place| slots.senders.remove(place));
+            self.count(&slots);
             drop(slots);
             match done {
                 Some(sender) => sender.waker.wake(),
@@ -111,21 +124,34 @@ impl Wakers {
     }
 
     pub(super) fn wake_all(&self) {
-        let (receiver, mut senders) = {
-            let mut slots = lock(&self.0);
-            (slots.receiver.take(), mem::take(&mut slots.senders))
-        };
-        if let Some(waker) = receiver {
-            waker.wake();
+        self.wake_receiver();
+        self.wake_senders();
+    }
+
+    /// Wakes every sender, whatever it waits for: each that still wants something polls, and so keeps the transport
+    /// going.
+    pub(super) fn wake_senders(&self) {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            return;
         }
+        let mut senders = {
+            let mut slots = lock(&self.slots);
+            self.waiting.store(0, Ordering::Relaxed);
+            mem::take(&mut slots.senders)
+        };
         for sender in senders.drain(..) {
             sender.waker.wake();
         }
         // The list keeps its memory for next time.
-        let mut slots = lock(&self.0);
+        let mut slots = lock(&self.slots);
         if slots.senders.capacity() == 0 {
             slots.senders = senders;
         }
+    }
+
+    /// Under the lock.
+    fn count(&self, slots: &Slots) {
+        self.waiting.store(slots.senders.len(), Ordering::Relaxed);
     }
 }
 

@@ -36,7 +36,7 @@ impl Drop for Encoding<'_> {
 /// A number that no other thread has, and cheap to get.
 fn this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(NOBODY + 1);
-    thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    crate::sync::thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
     NUMBER.with(|number| *number)
 }
 

@@ -14,13 +14,14 @@ mod queue;
 mod quota;
 mod talk;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 pub(crate) use self::line::Line;
 pub(crate) use self::queue::{Queue, gone};
 pub(crate) use self::quota::{Permit, Quota};
 pub(crate) use self::talk::{End, Next, Taken, Talk, at_peer, empty};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Locks, also after a panic elsewhere: nothing here is left half-changed by one.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,8 +1,8 @@
 //! [`Queue`]: what waits to leave.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
@@ -10,6 +10,8 @@ use super::encoder::Encoder;
 use super::lock;
 use crate::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wire::Outbox;
 
 /// What waits to leave, of all senders of a connection, and how far it has come.
@@ -174,6 +176,12 @@ impl Queue {
     /// How many messages were ever encoded.
     pub(crate) fn messages(&self) -> u64 {
         self.outbox().messages()
+    }
+
+    /// Whether this side has said goodbye.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// The position in the stream behind everything that was fed so far.

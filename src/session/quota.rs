@@ -1,9 +1,10 @@
 //! [`Quota`]: how many clients a listener serves at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::Config;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// Counts the clients of a listener. All are of one user, so the count is that user's.
 #[derive(Debug, Default)]

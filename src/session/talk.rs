@@ -1,7 +1,7 @@
 //! [`Talk`]: what has been heard of the other side, and what it is told for that.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::Line;
 #[cfg(feature = "node")]
@@ -11,6 +11,7 @@ use offspring_platform::Handle;
 
 use crate::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::atomic::AtomicU64;
 use crate::wire::{Agreement, Body, Envelope, Inbox};
 
 /// What has been heard of the other side. One receiver has it.

@@ -1,0 +1,19 @@
+//! What threads share; in `models/`, which tries their schedules, something that knows of them.
+
+#[cfg(model)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(model)]
+pub(crate) use shuttle::thread_local;
+#[cfg(not(model))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+#[cfg(not(model))]
+pub(crate) use std::thread_local;
+
+pub(crate) mod atomic {
+    //! As in `std`.
+
+    #[cfg(model)]
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+    #[cfg(not(model))]
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+}
