@@ -13,6 +13,8 @@ mod ends;
 mod examples;
 #[cfg(unix)]
 mod handles;
+#[cfg(unix)]
+mod handles_closed;
 mod messages;
 mod number;
 mod scripts;
