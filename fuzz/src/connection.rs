@@ -13,8 +13,9 @@ use offspring::{Config, Connection, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 
+use super::cuts::Outcome;
 use super::fixtures::{Random, Seen, Value};
-use super::stream::{Outcome, decode};
+use super::stream::{decode, with_reader};
 use super::{check_text, is_final, is_skipped, seed, small_limits};
 
 /// Sends the bytes to a connection whose program receives, sends, gives up and tries again: it gets what an inbox
@@ -39,7 +40,7 @@ struct Expected {
 
 impl Expected {
     fn of(bytes: &[u8], limits: Limits) -> Self {
-        let outcome = Outcome::of(bytes, limits);
+        let outcome = with_reader(limits, |reader| Outcome::of(bytes, reader));
         let mut received = Vec::new();
         for seen in outcome.seen {
             match seen {
@@ -53,6 +54,10 @@ impl Expected {
                         received,
                         end: Ok(()),
                     };
+                }
+                #[cfg(feature = "node")]
+                Seen::WithHandle { .. } | Seen::HandleAnswer(_) => {
+                    panic!("{seen:?} is for Node only")
                 }
             }
         }

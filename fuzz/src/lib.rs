@@ -8,6 +8,7 @@
 
 #[cfg(feature = "tokio")]
 mod connection;
+mod cuts;
 #[path = "../../tests/wire/fixtures.rs"]
 #[expect(dead_code, reason = "the tests of the wire need more of it")]
 pub(crate) mod fixtures;
@@ -15,6 +16,8 @@ mod hello;
 mod name;
 #[cfg(feature = "node")]
 mod node;
+#[cfg(feature = "node")]
+mod node_stream;
 mod round_trip;
 mod sample;
 mod scan;
@@ -30,6 +33,8 @@ pub use self::hello::hello;
 pub use self::name::name;
 #[cfg(feature = "node")]
 pub use self::node::{node_json, node_v8};
+#[cfg(feature = "node")]
+pub use self::node_stream::{node_format, node_stream};
 pub use self::round_trip::round_trip;
 pub use self::scan::scan;
 pub use self::stream::stream;

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "node")]
 use offspring::node::Serialization;
 use offspring::wire::{Body, Hello, Inbox, Limits};
+use serde::de::DeserializeOwned;
 
 use crate::seeds::{Seed, seeds};
 use crate::targets::Verdict;
@@ -30,10 +31,11 @@ use crate::targets::fixtures::Value;
 /// Relative, so that it is found from Wine too.
 const CORPUS: &str = "fuzz/corpus";
 
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "hello",
     "name",
     "node_json",
+    "node_stream",
     "node_v8",
     "round_trip",
     "scan",
@@ -107,6 +109,12 @@ fn messages_of_node_as_clones() {
 }
 
 #[test]
+#[cfg(feature = "node")]
+fn streams_of_node() {
+    judge("node_stream", targets::node_stream);
+}
+
+#[test]
 fn samples_of_a_program() {
     judge("round_trip", targets::round_trip);
 }
@@ -137,7 +145,16 @@ fn bad_bytes_are_refused_in_64_kib() {
         let mut refused = false;
         let info = allocation_counter::measure(|| {
             refused = match name.split('/').next().unwrap() {
-                "stream" => read_stream(&bytes).is_err(),
+                "stream" => {
+                    let inbox = Inbox::new(Limits::new(), Hello::new());
+                    read_stream::<Value>(inbox, &bytes).is_err()
+                }
+                #[cfg(feature = "node")]
+                "node_stream" => {
+                    let (&choice, bytes) = bytes.split_first().unwrap();
+                    let inbox = Inbox::from_node(Limits::new(), targets::node_format(choice));
+                    read_stream::<offspring::node::Value>(inbox, bytes).is_err()
+                }
                 "hello" => Hello::parse(&bytes).is_err() || verdict != "Protocol",
                 #[cfg(feature = "node")]
                 "node_json" => Serialization::Json
@@ -157,12 +174,11 @@ fn bad_bytes_are_refused_in_64_kib() {
 }
 
 /// Reads and decodes as a program does, from a source that gives as much as there is room.
-fn read_stream(mut bytes: &[u8]) -> offspring::Result<()> {
-    let mut inbox = Inbox::new(Limits::new(), Hello::new());
+fn read_stream<T: DeserializeOwned>(mut inbox: Inbox, mut bytes: &[u8]) -> offspring::Result<()> {
     loop {
         while let Some(envelope) = inbox.next()? {
             if let offspring::wire::Envelope::Message(body) = envelope {
-                body.decode::<Value>()?;
+                body.decode::<T>()?;
             }
         }
         if bytes.is_empty() {

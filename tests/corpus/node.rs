@@ -149,3 +149,193 @@ fn unhex(digits: &str) -> Vec<u8> {
     let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
     digits.chunks(2).map(byte).collect()
 }
+
+/// Streams from a Node.js. The first byte is for the target: how the stream is written.
+pub(crate) fn node_streams() -> Vec<File> {
+    const JSON: u8 = 0;
+    const ADVANCED: u8 = 1;
+    const FRAMED: u8 = 2;
+    const CLUSTER: u8 = 4;
+    let of = |choice: u8, parts: &[&[u8]]| [&[choice][..], &parts.concat()].concat();
+    let sized = |body: &[u8]| [&u32::try_from(body.len()).unwrap().to_be_bytes(), body].concat();
+    let clone = |digits: &str| sized(&[unhex("ff 0f"), unhex(digits)].concat());
+    let head = |flags: u8, length: usize| {
+        let mut head = [0; 16];
+        (head[0], head[8]) = (flags, u8::try_from(length).unwrap());
+        head
+    };
+    let piece = |bytes: &[u8]| [&head(1, bytes.len()), bytes].concat();
+    let handle = br#"{"cmd":"NODE_HANDLE","type":"net.Socket","msg":{"a":1}}"#;
+    let twice = br#"{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_HANDLE","type":"net.Server","msg":7}}"#;
+    let cluster = br#"{"cmd":"NODE_CLUSTER","act":"online"}"#;
+    let (hi, seven) = (clone("22 02 68 69"), clone("49 0e"));
+    // {cmd: "NODE_HANDLE_ACK"}
+    let ack = clone("6f 22 03 63 6d 64 22 0f 4e 4f 44 45 5f 48 41 4e 44 4c 45 5f 41 43 4b 7b 01");
+    let transfer = [0xee; 632];
+    let mut wrong = head(1, 2);
+    wrong[12] = 1;
+    vec![
+        file("good-nothing", of(JSON, &[]), "Ok"),
+        file("good-lines", of(JSON, &[b"\"hi\"\n7\n{}\n"]), "Ok"),
+        file(
+            "good-lines-of-windows",
+            of(JSON, &[b"\"hi\"\r\n7\r\n"]),
+            "Ok",
+        ),
+        file(
+            "good-lines-with-handles",
+            of(JSON, &[handle, b"\n", twice, b"\n7\n"]),
+            "Ok",
+        ),
+        file(
+            "good-lines-for-node",
+            of(JSON, &[cluster, b"\n{\"cmd\":\"NODE_HANDLE_NACK\"}\n7\n"]),
+            "Ok",
+        ),
+        file(
+            "good-lines-of-a-cluster",
+            of(JSON | CLUSTER, &[cluster, b"\n7\n"]),
+            "Ok",
+        ),
+        file(
+            "good-clones",
+            of(ADVANCED, &[&hi, &seven, &ack, &seven]),
+            "Ok",
+        ),
+        file(
+            "good-pieces-of-lines",
+            of(
+                JSON | FRAMED,
+                &[
+                    &piece(b"\"h"),
+                    &piece(b"i\"\n7"),
+                    &head(0, 0),
+                    &piece(b"\n"),
+                ],
+            ),
+            "Ok",
+        ),
+        file(
+            "good-pieces-of-clones",
+            of(
+                ADVANCED | FRAMED,
+                &[&piece(&hi[..3]), &piece(&[&hi[3..], &seven[..]].concat())],
+            ),
+            "Ok",
+        ),
+        file(
+            "good-pieces-with-a-socket",
+            of(
+                JSON | FRAMED,
+                &[
+                    &head(7, 2),
+                    &transfer,
+                    b"7\n",
+                    &head(2, 0),
+                    &transfer,
+                    &piece(b"8\n"),
+                ],
+            ),
+            "Ok",
+        ),
+        file(
+            "bad-line-then-good",
+            of(JSON, &[b"listening on port 80\n7\n"]),
+            "Malformed",
+        ),
+        file("bad-line-empty", of(JSON, &[b"\n7\n"]), "Malformed"),
+        file("bad-line-cut", of(JSON, &[b"7\n{\"a\":"]), "Truncated"),
+        file(
+            "bad-line-too-deep",
+            of(JSON, &["[".repeat(129).as_bytes(), b"\n7\n"]),
+            "TooDeep",
+        ),
+        file(
+            "bad-clone-then-good",
+            of(ADVANCED, &[&clone("21"), &seven]),
+            "Malformed",
+        ),
+        file(
+            "bad-clone-empty",
+            of(ADVANCED, &[&[0; 4], &seven]),
+            "Malformed",
+        ),
+        file(
+            "bad-clone-trailing",
+            of(ADVANCED, &[&clone("30 30"), &seven]),
+            "Malformed",
+        ),
+        file(
+            "bad-length-bomb",
+            of(ADVANCED, &[&seven, &[0xff; 4]]),
+            "TooLarge",
+        ),
+        file(
+            "bad-length-one-too-many",
+            of(ADVANCED, &[&[1, 0, 0, 1, 0xff]]),
+            "TooLarge",
+        ),
+        file(
+            "bad-length-of-16-mib-cut",
+            of(ADVANCED, &[&seven, &[1, 0, 0, 0, 0xff]]),
+            "Truncated",
+        ),
+        file(
+            "bad-length-cut",
+            of(ADVANCED, &[&seven, &[0, 0]]),
+            "Truncated",
+        ),
+        file("bad-clone-cut", of(ADVANCED, &[&hi, &hi[..6]]), "Truncated"),
+        file(
+            "bad-piece-cut",
+            of(JSON | FRAMED, &[&head(1, 3), b"7\n"]),
+            "Truncated",
+        ),
+        file(
+            "bad-piece-bomb",
+            of(
+                JSON | FRAMED,
+                &[
+                    &[1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0],
+                    b"7\n",
+                ],
+            ),
+            "Truncated",
+        ),
+        file(
+            "bad-head-cut",
+            of(JSON | FRAMED, &[&piece(b"7\n"), &head(1, 3)[..15]]),
+            "Truncated",
+        ),
+        file(
+            "bad-head-flags",
+            of(JSON | FRAMED, &[&piece(b"7\n"), &head(8, 2), b"8\n"]),
+            "Protocol",
+        ),
+        file(
+            "bad-head-length-without-flag",
+            of(ADVANCED | FRAMED, &[&piece(&seven), &head(0, 2), b"8\n"]),
+            "Protocol",
+        ),
+        file(
+            "bad-head-connection-without-socket",
+            of(JSON | FRAMED, &[&head(5, 2), b"8\n"]),
+            "Protocol",
+        ),
+        file(
+            "bad-head-reserved",
+            of(JSON | FRAMED, &[&wrong, b"8\n"]),
+            "Protocol",
+        ),
+        file(
+            "bad-head-is-none",
+            of(JSON | FRAMED, &[b"{\"a\":\"not in pieces\"}\n"]),
+            "Protocol",
+        ),
+        file(
+            "bad-head-in-a-message",
+            of(JSON | FRAMED, &[&piece(b"7\n\"h"), &head(8, 2)]),
+            "Protocol",
+        ),
+    ]
+}

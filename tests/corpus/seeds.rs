@@ -1,6 +1,6 @@
 //! Where the bytes in `fuzz/corpus` come from.
 
-use crate::node::{node_clones, node_lines};
+use crate::node::{node_clones, node_lines, node_streams};
 use crate::targets::fixtures::{Random, frame, hello, unhex};
 
 /// A file in `fuzz/corpus`.
@@ -23,6 +23,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     folder("hello", hellos());
     folder("name", names());
     folder("node_json", node_lines());
+    folder("node_stream", node_streams());
     folder("node_v8", node_clones());
     folder("round_trip", tapes());
     folder("scan", messages());

@@ -14,6 +14,13 @@ pub(crate) enum Seen {
     Message(Vec<u8>),
     Goodbye(u64),
     Taken(u64),
+    #[cfg(feature = "node")]
+    WithHandle {
+        message: Option<Vec<u8>>,
+        again: bool,
+    },
+    #[cfg(feature = "node")]
+    HandleAnswer(bool),
 }
 
 impl From<Envelope<'_>> for Seen {
@@ -22,6 +29,13 @@ impl From<Envelope<'_>> for Seen {
             Envelope::Message(body) => Self::Message(body.bytes().to_vec()),
             Envelope::Goodbye { taken } => Self::Goodbye(taken),
             Envelope::Taken { count } => Self::Taken(count),
+            #[cfg(feature = "node")]
+            Envelope::WithHandle { message, again } => Self::WithHandle {
+                message: message.map(|body| body.bytes().to_vec()),
+                again,
+            },
+            #[cfg(feature = "node")]
+            Envelope::HandleAnswer { arrived } => Self::HandleAnswer(arrived),
             other => panic!("no test knows {other:?}"),
         }
     }
