@@ -150,8 +150,8 @@ pub use crate::process::{Child, Command, Parent, Process, fork};
 #[cfg(feature = "node")]
 #[doc = include_str!("../COMING_FROM_NODE.md")]
 pub mod node {
-    #[cfg(feature = "tokio")]
-    pub use crate::process::Script;
+    #[cfg(any(feature = "tokio", feature = "blocking"))]
+    pub use crate::life::Script;
     #[doc(inline)]
     pub use crate::wire::node::*;
 }

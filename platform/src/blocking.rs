@@ -4,11 +4,11 @@
 //! [`wait`](Stream::wait). What is shared with the other form ([`Process`], [`Options`], …) stands one level up.
 
 use std::io;
-use std::process::{ChildStderr, Command};
+use std::process::ChildStderr;
 use std::time::Instant;
 
-use crate::handoff::{AttachError, Attached, attach_as};
-use crate::{Name, Options, Process, Spawned, sys};
+use crate::handoff::Wrap;
+use crate::{Name, Process, sys};
 
 /// A connected, two-way byte stream to one other process of the same user.
 #[derive(Debug)]
@@ -150,6 +150,34 @@ impl Stream {
     }
 }
 
+#[cfg(feature = "node")]
+impl Stream {
+    /// Ends the outgoing direction: the peer reads the end of the stream behind all that was written, while the other
+    /// direction goes on. `false` on Windows, where pipes end in both directions or in none.
+    pub fn end(&self) -> bool {
+        self.0.end()
+    }
+
+    /// The first handle, of a channel from or to Node, that has come beside the bytes read so far and was not taken yet.
+    pub fn take_handle(&self) -> Option<crate::Handle> {
+        self.0.take_handle()
+    }
+
+    /// Over a channel from or to Node, sends `handle` along with the byte at `position`, counted from the first byte of
+    /// the stream, which is still to be written. Positions do not go down.
+    pub fn send_handle(&self, position: u64, handle: crate::Handle) {
+        self.0.send_handle(position, handle);
+    }
+}
+
+impl Wrap for Stream {
+    type Inner = sys::blocking::Stream;
+
+    fn wrap(inner: Self::Inner) -> Self {
+        Self(inner)
+    }
+}
+
 /// The owner of a [`Name`], as [`Listener`](crate::Listener) of the other form.
 #[derive(Debug)]
 pub struct Listener(sys::blocking::Listener);
@@ -173,24 +201,6 @@ impl Listener {
     pub fn accept(&mut self, deadline: Option<Instant>) -> io::Result<Option<Stream>> {
         Ok(self.0.accept(deadline)?.map(Stream))
     }
-}
-
-/// Starts `command` with a channel in its stdin slot, as [`spawn`](crate::spawn) of the other form.
-///
-/// # Errors
-///
-/// What the system says. No process exists then and nothing stays open.
-pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned<Stream>> {
-    sys::spawn::<sys::blocking::Stream>(command, options).map(|spawned| spawned.map(Stream))
-}
-
-/// Takes the channel that the parent put into the stdin slot, once, as [`attach`](crate::attach) of the other form.
-///
-/// # Errors
-///
-/// [`AttachError::NotAChild`] leaves everything as it was. After any other error the channel is lost.
-pub fn attach() -> Result<Attached<Stream>, AttachError> {
-    attach_as::<sys::blocking::Stream>().map(|attached| attached.map(Stream))
 }
 
 /// The last `limit` bytes that come out of a pipe, as far as they come before `until`.

@@ -47,9 +47,37 @@ pub struct Attached<S> {
 ///
 /// [`AttachError::NotAChild`] and an error about the missing runtime leave everything as it was: the standard
 /// input is still whatever it was. After any other error the channel is lost.
-#[cfg(feature = "tokio")]
-pub fn attach() -> Result<Attached<crate::Stream>, AttachError> {
-    attach_as::<sys::Stream>().map(|attached| attached.map(crate::Stream))
+pub fn attach<S: Channel>() -> Result<Attached<S>, AttachError> {
+    let attached = once(|attached| {
+        let note = std::env::var_os(CHANNEL_VARIABLE).and_then(|text| Note::parse(&text));
+        let note = note.ok_or(AttachError::NotAChild)?;
+        let slot = sys::Slot::find(&note).ok_or(AttachError::NotAChild)?;
+        // Once the slot is empty it would be too late to go back.
+        S::Inner::check()?;
+        *attached = true;
+        remove_variables(&[CHANNEL_VARIABLE]);
+        // What a Node parent said was for a process between that one and this one.
+        #[cfg(feature = "node")]
+        crate::node::forget();
+        slot.take::<S::Inner>(&note)
+    })?;
+    Ok(Attached {
+        channel: S::wrap(attached.channel),
+        parent_pid: attached.parent_pid,
+    })
+}
+
+/// What can be one end of the channel between a parent and a child: a stream of either form.
+#[expect(private_bounds, reason = "nobody else can add one")]
+pub trait Channel: Wrap {}
+
+impl<S: Wrap> Channel for S {}
+
+/// A stream of this package, around that of the backend.
+pub(crate) trait Wrap: Sized {
+    type Inner: End;
+
+    fn wrap(inner: Self::Inner) -> Self;
 }
 
 /// Makes a stream of one end of a channel.
@@ -61,23 +89,6 @@ pub(crate) trait End: Sized {
 
     /// Notes who reads: when that process has ended, a write that finds no room fails and does not wait.
     fn read_by(&mut self, process: sys::Exit);
-}
-
-/// [`attach`], whatever drives the channel.
-pub(crate) fn attach_as<S: End>() -> Result<Attached<S>, AttachError> {
-    once(|attached| {
-        let note = std::env::var_os(CHANNEL_VARIABLE).and_then(|text| Note::parse(&text));
-        let note = note.ok_or(AttachError::NotAChild)?;
-        let slot = sys::Slot::find(&note).ok_or(AttachError::NotAChild)?;
-        // Once the slot is empty it would be too late to go back.
-        S::check()?;
-        *attached = true;
-        remove_variables(&[CHANNEL_VARIABLE]);
-        // What a Node parent said was for a process between that one and this one.
-        #[cfg(all(feature = "node", feature = "tokio"))]
-        crate::node::forget();
-        slot.take(&note)
-    })
 }
 
 /// Runs `attach`, which sets its flag when there is no way back, unless one has come so far before.
@@ -100,15 +111,6 @@ pub(crate) fn remove_variables(names: &[&str]) {
         // neither the array nor the string of a variable that came with the process (glibc, musl, macOS, BSD), so
         // such a reader may miss a variable, but reads no freed memory; the documentation says to call this first.
         unsafe { std::env::remove_var(name) };
-    }
-}
-
-impl<S> Attached<S> {
-    pub(crate) fn map<R>(self, wrap: impl FnOnce(S) -> R) -> Attached<R> {
-        Attached {
-            channel: wrap(self.channel),
-            parent_pid: self.parent_pid,
-        }
     }
 }
 

@@ -34,7 +34,7 @@ mod handoff;
 #[cfg(feature = "tokio")]
 mod listener;
 mod name;
-#[cfg(all(feature = "node", feature = "tokio"))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 mod node;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod process;
@@ -55,26 +55,22 @@ cfg_if::cfg_if! {
     }
 }
 
-#[cfg(feature = "tokio")]
-pub use crate::handoff::attach;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE};
+pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, Channel, attach};
 #[cfg(feature = "tokio")]
 pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};
-#[cfg(all(feature = "node", feature = "tokio"))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use crate::node::{
     NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
     attach_node,
 };
 #[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use sys::Handle;
-#[cfg(all(feature = "node", feature = "tokio", unix))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking"), unix))]
 pub use sys::socket::{SocketKind, set_nonblocking, socket_kind};
 
-#[cfg(feature = "tokio")]
-pub use crate::process::spawn;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
-pub use crate::process::{Options, Process, Spawned, Stdin, this_program};
+pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};
 #[cfg(feature = "tokio")]
 pub use crate::stream::{ReadHalf, Stream, WriteHalf};

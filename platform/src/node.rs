@@ -15,9 +15,9 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::handoff::{AttachError, End as _, once, remove_variables};
+use crate::handoff::{AttachError, Channel, End as _, once, remove_variables};
 use crate::process::{Options, Spawned};
-use crate::{Stream, sys};
+use crate::sys;
 
 /// The variable in which a Node parent tells its child the number of the channel's descriptor.
 pub const NODE_CHANNEL_VARIABLE: &str = "NODE_CHANNEL_FD";
@@ -53,22 +53,22 @@ impl NodeLauncher {
     /// # Errors
     ///
     /// As [`spawn`](crate::spawn).
-    pub fn spawn(
+    pub fn spawn<S: Channel>(
         &self,
         command: &mut Command,
         mode: &str,
         worker: Option<u32>,
         options: Options,
-    ) -> io::Result<Spawned<Stream>> {
+    ) -> io::Result<Spawned<S>> {
         command.env(NODE_MODE_VARIABLE, mode);
         match worker {
             Some(id) => command.env(NODE_CLUSTER_VARIABLE, id.to_string()),
             None => command.env_remove(NODE_CLUSTER_VARIABLE),
         };
-        let spawned = self.0.spawn(command, options);
+        let spawned = self.0.spawn::<S::Inner>(command, options);
         hide(command);
         command.env_remove(NODE_CLUSTER_VARIABLE);
-        spawned.map(|spawned| spawned.map(Stream))
+        spawned.map(Spawned::wrapped)
     }
 }
 
@@ -82,9 +82,9 @@ pub(crate) fn hide(command: &mut Command) {
 /// The child's end of a channel that a Node parent made.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct NodeAttached {
+pub struct NodeAttached<S> {
     /// The channel to the parent.
-    pub channel: Stream,
+    pub channel: S,
     /// The parent's process id.
     pub parent_pid: u32,
     /// How the parent writes messages, if it said so.
@@ -100,7 +100,7 @@ pub struct NodeAttached {
 ///
 /// [`AttachError::NotAChild`] if the variable is missing, is no number, or names something that a Node parent cannot
 /// have left there: nothing was touched then.
-pub fn attach_node(grace: Option<Duration>) -> Result<NodeAttached, AttachError> {
+pub fn attach_node<S: Channel>(grace: Option<Duration>) -> Result<NodeAttached<S>, AttachError> {
     once(|attached| {
         let number = std::env::var_os(NODE_CHANNEL_VARIABLE);
         let slot = number
@@ -108,13 +108,13 @@ pub fn attach_node(grace: Option<Duration>) -> Result<NodeAttached, AttachError>
             .and_then(descriptor)
             .and_then(sys::node::Slot::find)
             .ok_or(AttachError::NotAChild)?;
-        sys::Stream::check()?;
+        S::Inner::check()?;
         *attached = true;
         let mode = std::env::var_os(NODE_MODE_VARIABLE);
         forget();
-        let (channel, parent_pid) = slot.take(grace)?;
+        let (channel, parent_pid) = slot.take::<S::Inner>(grace)?;
         Ok(NodeAttached {
-            channel: Stream(channel),
+            channel: S::wrap(channel),
             parent_pid,
             mode,
         })

@@ -8,6 +8,7 @@ use std::time::Duration;
 #[cfg(feature = "blocking")]
 use std::time::Instant;
 
+use crate::handoff::{Channel, End, Wrap};
 use crate::sys;
 
 /// What the child finds as its standard input once it has attached.
@@ -71,16 +72,18 @@ pub struct Spawned<S> {
 /// # Errors
 ///
 /// What the system says: `NotFound`, `PermissionDenied`, … No process exists then and nothing stays open.
-#[cfg(feature = "tokio")]
-pub fn spawn(command: &mut Command, options: Options) -> io::Result<Spawned<crate::Stream>> {
-    sys::spawn::<sys::Stream>(command, options).map(|spawned| spawned.map(crate::Stream))
+pub fn spawn<S: Channel>(command: &mut Command, options: Options) -> io::Result<Spawned<S>> {
+    sys::spawn::<S::Inner>(command, options).map(Spawned::wrapped)
 }
 
 impl<S> Spawned<S> {
-    pub(crate) fn map<R>(self, wrap: impl FnOnce(S) -> R) -> Spawned<R> {
+    pub(crate) fn wrapped<C: Wrap<Inner = S>>(self) -> Spawned<C>
+    where
+        S: End,
+    {
         Spawned {
             process: self.process,
-            channel: wrap(self.channel),
+            channel: C::wrap(self.channel),
             stdin: self.stdin,
             stdout: self.stdout,
             stderr: self.stderr,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::handoff::Wrap;
 use crate::{Name, sys};
 
 /// A connected, two-way byte stream to one other process of the same user.
@@ -43,6 +44,14 @@ impl Stream {
     pub fn into_split(self) -> (ReadHalf, WriteHalf) {
         let (read, write) = self.0.into_split();
         (ReadHalf(read), WriteHalf(write))
+    }
+}
+
+impl Wrap for Stream {
+    type Inner = sys::Stream;
+
+    fn wrap(inner: Self::Inner) -> Self {
+        Self(inner)
     }
 }
 

@@ -1,20 +1,20 @@
 //! [`Child`]: the parent's handle on a child.
 
+mod messages;
+
 use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
 use offspring_platform as platform;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::blocking::receiver::Got;
-use crate::blocking::{Connection, Process, Sender, deadline};
-use crate::error::{Error, ErrorKind, Result};
+use crate::blocking::{Connection, Process, deadline};
+use crate::error::{Error, Result};
 use crate::life::{
     EXIT_FOLLOWS, Event, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
 };
-use crate::wire::Body;
 
 /// A child process and the connection to it. Made by [`Command::spawn`](crate::blocking::Command::spawn) and
 /// [`fork`](crate::blocking::fork).
@@ -101,8 +101,8 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     ///
     /// # Errors
     ///
-    /// As [`Child::ready`](crate::Child::ready) of the async API: [`ErrorKind::ExitedEarly`] at once if the child ended
-    /// first; [`ErrorKind::Timeout`], [`ErrorKind::Protocol`], [`ErrorKind::Incompatible`]. The text has the last lines of
+    /// As [`Child::ready`](crate::Child::ready) of the async API: [`ErrorKind::ExitedEarly`](crate::ErrorKind::ExitedEarly) at once if the child ended
+    /// first; [`ErrorKind::Timeout`](crate::ErrorKind::Timeout), [`ErrorKind::Protocol`](crate::ErrorKind::Protocol), [`ErrorKind::Incompatible`](crate::ErrorKind::Incompatible). The text has the last lines of
     /// the child's standard error if that is [piped](crate::Stdio::piped).
     ///
     /// # Examples
@@ -167,98 +167,6 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             Some(stderr) => platform::blocking::tail(stderr, STDERR_TAIL, until),
             None => Vec::new(),
         }
-    }
-
-    /// Another [`Sender`] to the child, for other threads.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// # fn show(child: &offspring::blocking::Child<str, String>) {
-    /// let jobs = child.sender();
-    /// std::thread::spawn(move || jobs.send("one more"));
-    /// # }
-    /// ```
-    pub fn sender(&self) -> Sender<Tx> {
-        self.connection.sender()
-    }
-
-    /// Waits until everything that was fed has been taken by the operating system. See [`Sender::flush`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sender::flush`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Sender::flush`].
-    pub fn flush(&self) -> Result<()> {
-        self.connection.flush()
-    }
-
-    /// The version of the application's protocol in use. See [`Connection::protocol_version`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Connection::protocol_version`].
-    pub fn protocol_version(&self) -> Option<u32> {
-        self.connection.protocol_version()
-    }
-
-    /// Says goodbye: no message to the child follows. This side can go on receiving.
-    ///
-    /// # Examples
-    ///
-    /// See [`Child`].
-    pub fn disconnect(&self) {
-        self.connection.disconnect();
-    }
-
-    /// Says goodbye and waits until the child's program has taken every message. See [`Connection::close`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::close`]. If the child ends before it has taken everything this is [`ErrorKind::Disconnected`],
-    /// even if a grandchild still holds the connection open.
-    ///
-    /// # Examples
-    ///
-    /// See [`Connection::close`].
-    pub fn close(&mut self) -> Result<()> {
-        self.connection.close_unless(Some(self.process.platform()))
-    }
-
-    /// Receives one message without copying it. See [`Receiver::recv_with`](crate::blocking::Receiver::recv_with).
-    ///
-    /// # Errors
-    ///
-    /// As [`recv`](Self::recv), except that the message is decoded by `read`.
-    ///
-    /// # Examples
-    ///
-    /// See [`Receiver::recv_with`](crate::blocking::Receiver::recv_with).
-    pub fn recv_with<R>(&mut self, read: impl FnOnce(Body<'_>) -> R) -> Result<Option<R>> {
-        let got = self.wait_with(read, None);
-        let received = got.and_then(|got| match got {
-            Got::Message(value) => Ok(Some(value)),
-            Got::End => Ok(None),
-            Got::Exited | Got::TimedOut => Err(self.connection.receiver().ended()),
-        });
-        received.map_err(|error| self.explain(error))
-    }
-
-    fn wait_with<R>(
-        &mut self,
-        read: impl FnOnce(Body<'_>) -> R,
-        until: Option<Instant>,
-    ) -> Result<Got<R>> {
-        let receiver = self.connection.receiver();
-        let got = receiver.wait_with(read, Some(self.process.platform()), until);
-        if let Ok(Got::Exited) = got {
-            // Messages first, even if the system does not tell how the process ended.
-            self.try_wait()?;
-        }
-        got
     }
 
     /// Waits until the process has ended.
@@ -433,123 +341,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
     }
 }
 
-impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
-    /// Sends one message to the child. See [`Sender::send`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sender::send`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Child`].
-    pub fn send(&self, message: &Tx) -> Result<()> {
-        self.connection.send(message)
-    }
-
-    /// Sends one message, and waits for room no longer than that. See [`Sender::send_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sender::send_timeout`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Sender::send_timeout`].
-    pub fn send_timeout(&self, message: &Tx, timeout: Duration) -> Result<()> {
-        self.connection.send_timeout(message, timeout)
-    }
-
-    /// Encodes one message without writing it. See [`Sender::feed`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sender::feed`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Sender::flush`].
-    pub fn feed(&self, message: &Tx) -> Result<()> {
-        self.connection.feed(message)
-    }
-
-    /// Sends one message if that needs no waiting. See [`Sender::try_send`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Sender::try_send`].
-    ///
-    /// # Examples
-    ///
-    /// See [`Sender::try_send`].
-    pub fn try_send(&self, message: &Tx) -> Result<()> {
-        self.connection.try_send(message)
-    }
-}
-
 impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
-    /// Receives the child's next message; `Ok(None)` after its goodbye.
-    ///
-    /// # Errors
-    ///
-    /// As [`Receiver::recv`](crate::blocking::Receiver::recv). The text of a connection that broke tells how the process
-    /// ended.
-    ///
-    /// # Examples
-    ///
-    /// See [`Child`].
-    pub fn recv(&mut self) -> Result<Option<Rx>> {
-        let received = self.receive(None);
-        received.map_err(|error| self.explain(error))
-    }
-
-    /// Receives the child's next message, and waits for it no longer than that.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Empty`] if none came in time; otherwise as [`recv`](Self::recv).
-    ///
-    /// # Examples
-    ///
-    /// See [`Receiver::recv_timeout`](crate::blocking::Receiver::recv_timeout).
-    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Option<Rx>> {
-        let received = self.receive(deadline(timeout));
-        received.map_err(|error| self.explain(error))
-    }
-
-    fn receive(&mut self, until: Option<Instant>) -> Result<Option<Rx>> {
-        let got = self.wait_with(|body| body.decode(), until)?;
-        self.connection.receiver().decoded(got)
-    }
-
-    /// Receives a message that is already there. See [`Receiver::try_recv`](crate::blocking::Receiver::try_recv).
-    ///
-    /// # Errors
-    ///
-    /// As [`Receiver::try_recv`](crate::blocking::Receiver::try_recv).
-    ///
-    /// # Examples
-    ///
-    /// See [`Receiver::try_recv`](crate::blocking::Receiver::try_recv).
-    pub fn try_recv(&mut self) -> Result<Option<Rx>> {
-        let empty = match self.connection.try_recv() {
-            Err(error) if error.kind() == ErrorKind::Empty => error,
-            answer => return answer,
-        };
-        // A grandchild may hold the channel open, which must not hide the end from who only polls.
-        let Some(exit) = self.try_wait().transpose() else {
-            return Err(empty);
-        };
-        let receiver = self.connection.receiver();
-        let read = &mut Some(|body: Body<'_>| body.decode());
-        let last = receiver.take_now(read, Got::Exited)?;
-        match (last, exit) {
-            // Messages first, even if the system does not tell how the process ended.
-            (Got::Exited, Err(error)) => Err(error),
-            (last, _) => receiver.decoded(last),
-        }
-    }
-
     /// Waits for the next thing that happens to the child: messages, then [`Event::Disconnect`], then
     /// [`Event::Exit`], then `None`.
     ///
@@ -569,7 +361,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Empty`] if nothing did in time; otherwise as [`event`](Self::event).
+    /// [`ErrorKind::Empty`](crate::ErrorKind::Empty) if nothing did in time; otherwise as [`event`](Self::event).
     ///
     /// # Examples
     ///

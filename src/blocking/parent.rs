@@ -3,16 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use offspring_platform as platform;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::Config;
 use crate::blocking::{Connection, Sender, deadline};
 use crate::error::{ErrorKind, Result};
-use crate::life::{Event, Stage, not_attached};
+use crate::life::{Event, Stage, attach};
 use crate::session::HANDSHAKE_TIMEOUT;
 use crate::wire::Body;
-use crate::{Config, trace};
 
 /// The child's handle on the parent that started it. Made by [`attach`](Self::attach).
 ///
@@ -81,14 +80,16 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
     /// # assert!(parent.is_err());
     /// ```
     pub fn attach_with(config: Config) -> Result<Self> {
-        let attached = platform::blocking::attach().map_err(not_attached)?;
-        let id = attached.parent_pid;
-        trace::debug!("attached to parent {id}");
-        let peer = format!("the parent (pid {id})");
-        let connection = Connection::open(attached.channel, config, peer, HANDSHAKE_TIMEOUT, None);
+        let attached = attach(config)?;
         Ok(Self {
-            connection,
-            id,
+            connection: Connection::open(
+                attached.channel,
+                attached.config,
+                attached.name,
+                HANDSHAKE_TIMEOUT,
+                None,
+            ),
+            id: attached.id,
             stage: Stage::Messages,
         })
     }

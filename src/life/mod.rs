@@ -1,7 +1,11 @@
 //! The life of a child, whoever waits for it: what it is started with, what becomes of it, and in which order that is
 //! told.
 
+mod builder;
 mod event;
+mod recipe;
+#[cfg(feature = "node")]
+mod script;
 mod stdio;
 
 use std::ffi::OsStr;
@@ -13,11 +17,15 @@ use std::time::Duration;
 
 use offspring_platform::{self as platform, AttachError};
 
+pub(crate) use self::builder::builder;
 pub use self::event::Event;
 pub(crate) use self::event::Stage;
+pub(crate) use self::recipe::{CHILD_HANDSHAKE_TIMEOUT, Recipe};
+#[cfg(feature = "node")]
+pub use self::script::Script;
 pub use self::stdio::Stdio;
 use crate::error::{Error, ErrorKind, Result};
-use crate::trace;
+use crate::{Config, trace};
 
 /// A child process, apart from the connection to it and from how it is waited for.
 pub(crate) struct Life {
@@ -29,10 +37,12 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) fn new(process: platform::Process, name: String, kill_on_drop: bool) -> Self {
+    fn new(process: platform::Process, program: &OsStr, kill_on_drop: bool) -> Self {
+        let program = Path::new(program);
+        let program = program.file_name().unwrap_or(program.as_os_str());
         Self {
+            name: format!("child {program:?} (pid {})", process.id()),
             process,
-            name,
             status: None,
             kill_on_drop,
         }
@@ -105,28 +115,36 @@ impl fmt::Debug for Life {
     }
 }
 
-/// A child in words, for error texts.
-pub(crate) fn name_of(program: &OsStr, id: u32) -> String {
-    let program = Path::new(program);
-    let program = program.file_name().unwrap_or(program.as_os_str());
-    format!("child {program:?} (pid {id})")
+/// The way to the parent, for a driver to use.
+pub(crate) struct Attached<S> {
+    pub(crate) channel: S,
+    /// The parent's process id.
+    pub(crate) id: u32,
+    /// How the channel is used.
+    pub(crate) config: Config,
+    /// The parent in words, for error texts.
+    pub(crate) name: String,
 }
 
-/// The error of a program that could not be started.
-#[cold]
-pub(crate) fn not_started(program: &OsStr, error: io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, format!("start {program:?}: {error}")).with_source(error)
+/// Takes the channel that a parent has left for this process, one of ours or Node.
+pub(crate) fn attach<S: platform::Channel>(config: Config) -> Result<Attached<S>> {
+    let attached = match platform::attach() {
+        #[cfg(feature = "node")]
+        Err(AttachError::NotAChild) => script::attach(config),
+        attached => attached.map(|attached| (attached.channel, attached.parent_pid, config)),
+    };
+    let (channel, id, config) = attached.map_err(not_attached)?;
+    trace::debug!("attached to parent {id}");
+    Ok(Attached {
+        channel,
+        id,
+        config,
+        name: format!("the parent (pid {id})"),
+    })
 }
 
-/// The error of a program that cannot find itself.
 #[cold]
-pub(crate) fn no_program(error: io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, "find the program that runs now").with_source(error)
-}
-
-/// The error of a program that did not get the channel to its parent.
-#[cold]
-pub(crate) fn not_attached(error: AttachError) -> Error {
+fn not_attached(error: AttachError) -> Error {
     let kind = match &error {
         AttachError::NotAChild => ErrorKind::NotAChild,
         AttachError::AlreadyAttached => ErrorKind::AlreadyAttached,
@@ -149,12 +167,6 @@ pub(crate) fn with_tail(error: Error, tail: &[u8]) -> Error {
         tail => error.and_then_text(format_args!("; its standard error ends with {tail:?}")),
     }
 }
-
-/// How long a child may take to load and to say hello.
-pub(crate) const CHILD_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a busy child goes on after its parent died.
-pub(crate) const ORPHAN_GRACE: Duration = Duration::from_secs(2);
 
 /// How long after the end of the channel the exit of the process is waited for.
 pub(crate) const EXIT_FOLLOWS: Duration = Duration::from_millis(500);

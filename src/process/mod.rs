@@ -4,8 +4,6 @@ mod child;
 mod command;
 #[cfg(all(feature = "node", unix))]
 mod handles;
-#[cfg(feature = "node")]
-mod node;
 mod parent;
 
 use std::fmt;
@@ -15,8 +13,6 @@ use std::task::{Context, Poll, ready};
 
 pub use self::child::Child;
 pub use self::command::{Command, fork};
-#[cfg(feature = "node")]
-pub use self::node::Script;
 pub use self::parent::Parent;
 use crate::error::Result;
 use crate::life::Life;

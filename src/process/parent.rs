@@ -6,17 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use offspring_platform as platform;
-use offspring_platform::AttachError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ErrorKind, Result};
-use crate::life::{Event, Stage, not_attached};
+use crate::life::{Event, Stage, attach};
 use crate::session::HANDSHAKE_TIMEOUT;
 use crate::transport::Local;
 use crate::wire::Body;
-use crate::{Config, Connection, Sender, trace};
+use crate::{Config, Connection, Sender};
 
 /// The child's handle on the parent that started it. Made by [`attach`](Self::attach).
 ///
@@ -108,13 +106,16 @@ impl<Tx: ?Sized, Rx> Parent<Tx, Rx> {
     /// # }
     /// ```
     pub fn attach_with(config: Config) -> Result<Self> {
-        let (channel, id, config) = take_channel(config).map_err(not_attached)?;
-        trace::debug!("attached to parent {id}");
-        let peer = format!("the parent (pid {id})");
-        let connection = Connection::open(Local(channel), config, peer, HANDSHAKE_TIMEOUT);
+        let attached = attach(config)?;
+        let channel = Local(attached.channel);
         Ok(Self {
-            connection,
-            id,
+            connection: Connection::open(
+                channel,
+                attached.config,
+                attached.name,
+                HANDSHAKE_TIMEOUT,
+            ),
+            id: attached.id,
             stage: Stage::Messages,
         })
     }
@@ -451,15 +452,6 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Stream for Parent<Tx, Rx> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Rx>>> {
         Pin::new(&mut self.connection).poll_next(cx)
-    }
-}
-
-/// The channel to the parent, its process id, and how the channel is used.
-fn take_channel(config: Config) -> Result<(platform::Stream, u32, Config), AttachError> {
-    match platform::attach() {
-        #[cfg(feature = "node")]
-        Err(AttachError::NotAChild) => super::node::attach(config),
-        attached => attached.map(|attached| (attached.channel, attached.parent_pid, config)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::process::ChildStderr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use interprocess::local_socket::Listener as LocalListener;
@@ -24,6 +24,8 @@ use super::error::context;
 use super::exit::Exit;
 use super::listener::{Exhaustion, admitted, bind};
 use super::ownership::Ownership;
+#[cfg(feature = "node")]
+use super::passing::{Received, Sending};
 use super::{address, peer};
 use crate::Name;
 use crate::blocking::{Ready, Want};
@@ -39,6 +41,17 @@ pub(crate) struct Stream {
     /// It has ended.
     reader_is_gone: AtomicBool,
     bell: OnceLock<Bell>,
+    /// What goes beside the bytes, if anything ever does.
+    #[cfg(feature = "node")]
+    company: Option<Box<Company>>,
+}
+
+#[cfg(feature = "node")]
+#[derive(Debug, Default)]
+struct Company {
+    /// Locked by whoever reads, also while that one waits: nobody else then has a reason to.
+    received: Mutex<Received>,
+    sending: Mutex<Sending>,
 }
 
 impl Stream {
@@ -86,13 +99,14 @@ impl Stream {
     }
 
     fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {
-        let Channel { fd, in_flight } = channel;
-        tune(&fd)?;
-        ioctl_fionbio(&fd, !READS_WAIT)?;
+        tune(&channel.fd)?;
+        ioctl_fionbio(&channel.fd, !READS_WAIT)?;
         Ok(Self {
-            fd,
+            #[cfg(feature = "node")]
+            company: channel.handles.then(Box::default),
+            fd: channel.fd,
             peer_pid,
-            in_flight: Mutex::new(in_flight),
+            in_flight: Mutex::new(channel.in_flight),
             reader: None,
             reader_is_gone: AtomicBool::new(false),
             bell: OnceLock::new(),
@@ -116,19 +130,33 @@ impl Stream {
     }
 
     fn read(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
-        let count = retry(|| recv(&self.fd, &mut *buf, flags))?.1;
+        let count = self.recv(buf, flags)?;
         if InFlight::MATTERS {
-            let mut in_flight = self
-                .in_flight
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            in_flight.taken();
+            lock(&self.in_flight).taken();
         }
         Ok(count)
     }
 
+    fn recv(&self, buf: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
+        #[cfg(feature = "node")]
+        if let Some(company) = &self.company {
+            return lock(&company.received).recv(&self.fd, buf, flags);
+        }
+        Ok(retry(|| recv(&self.fd, &mut *buf, flags))?.1)
+    }
+
+    fn send(&self, buf: &[u8]) -> rustix::io::Result<usize> {
+        #[cfg(feature = "node")]
+        if let Some(company) = &self.company {
+            let mut sending = lock(&company.sending);
+            let fitting = sending.fitting(buf);
+            return sending.send(&self.fd, fitting);
+        }
+        send_now(&self.fd, buf)
+    }
+
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        match send_now(&self.fd, buf) {
+        match self.send(buf) {
             Err(Errno::WOULDBLOCK) if self.reader_is_gone.load(Ordering::Relaxed) => {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -213,9 +241,29 @@ impl Stream {
         make_room(&self.fd);
     }
 
+    #[cfg(feature = "node")]
+    pub(crate) fn end(&self) -> bool {
+        // It fails if the peer is gone, and then there is nothing left to end.
+        let _ = shutdown(&self.fd, Shutdown::Write);
+        true
+    }
+
     pub(crate) fn shut_down(&self) {
         // It fails only if the other end has closed already.
         let _ = shutdown(&self.fd, Shutdown::Both);
+    }
+}
+
+#[cfg(feature = "node")]
+impl Stream {
+    pub(crate) fn take_handle(&self) -> Option<OwnedFd> {
+        lock(&self.company.as_ref()?.received).take()
+    }
+
+    pub(crate) fn send_handle(&self, position: u64, fd: OwnedFd) {
+        if let Some(company) = &self.company {
+            lock(&company.sending).add(position, fd);
+        }
     }
 }
 
@@ -350,6 +398,10 @@ pub(crate) fn read_until(
         Ok(0) => Err(io::ErrorKind::TimedOut.into()),
         _ => pipe.read(buf),
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a socket can wait in `recv` and not in `send`, call by call. Apple's kernel looks at the socket only when it

@@ -15,6 +15,9 @@ use super::descriptor::retry;
 pub(crate) struct Channel {
     pub(super) fd: OwnedFd,
     pub(super) in_flight: InFlight,
+    /// Descriptors may travel beside the bytes, from the first one on.
+    #[cfg(feature = "node")]
+    pub(super) handles: bool,
 }
 
 impl Channel {
@@ -22,7 +25,16 @@ impl Channel {
         Self {
             fd,
             in_flight: InFlight::default(),
+            #[cfg(feature = "node")]
+            handles: false,
         }
+    }
+
+    /// Lets descriptors travel beside the bytes.
+    #[cfg(feature = "node")]
+    pub(super) fn with_handles(mut self) -> Self {
+        self.handles = true;
+        self
     }
 
     /// Notes a descriptor that was sent and that the peer has not taken yet.

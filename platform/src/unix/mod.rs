@@ -15,13 +15,21 @@ cfg_if::cfg_if! {
         mod error;
         mod exit;
         mod listener;
+        #[cfg(feature = "node")]
+        pub(crate) mod node;
+        #[cfg(feature = "node")]
+        mod numbered;
         mod orphan;
         mod ownership;
+        #[cfg(feature = "node")]
+        mod passing;
         mod peer;
         mod process;
         mod program;
         mod reaper;
         mod slot;
+        #[cfg(feature = "node")]
+        pub(crate) mod socket;
         mod spawn;
 
         pub(crate) use channel::Channel;
@@ -35,14 +43,6 @@ cfg_if::cfg_if! {
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "tokio")] {
-        #[cfg(feature = "node")]
-        pub(crate) mod node;
-        #[cfg(feature = "node")]
-        mod numbered;
-        #[cfg(feature = "node")]
-        mod passing;
-        #[cfg(feature = "node")]
-        pub(crate) mod socket;
         mod stream;
 
         pub(crate) use listener::Listener;

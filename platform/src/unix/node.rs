@@ -15,12 +15,12 @@ use rustix::process::getppid;
 use super::channel::Channel;
 use super::descriptor::{retry, socket_pair, spawning};
 use super::numbered::Numbered;
+use super::orphan;
 use super::slot::dev_null;
 use super::socket::listens;
 use super::spawn::{occupy_stdin, started};
-use super::{Stream, orphan};
 use crate::AttachError;
-use crate::handoff::{CHANNEL_VARIABLE, End as _};
+use crate::handoff::{CHANNEL_VARIABLE, End};
 use crate::node::NODE_CHANNEL_VARIABLE;
 use crate::process::{Options, Spawned, Stdin};
 
@@ -35,15 +35,15 @@ impl Launcher {
         Self(Numbered::new(command))
     }
 
-    pub(crate) fn spawn(
+    pub(crate) fn spawn<S: End>(
         &self,
         command: &mut Command,
         options: Options,
-    ) -> io::Result<Spawned<Stream>> {
-        Stream::check()?;
+    ) -> io::Result<Spawned<S>> {
+        S::check()?;
         let _occupied = occupy_stdin()?;
         let (ours, theirs) = socket_pair()?;
-        let channel = Stream::of_channel(Channel::new(ours))?.with_handles();
+        let channel = S::of_channel(Channel::new(ours).with_handles())?;
         command
             .env(NODE_CHANNEL_VARIABLE, Numbered::NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE)
@@ -91,7 +91,7 @@ impl Slot {
         is_it.then_some(Self(number))
     }
 
-    pub(crate) fn take(self, grace: Option<Duration>) -> Result<(Stream, u32), AttachError> {
+    pub(crate) fn take<S: End>(self, grace: Option<Duration>) -> Result<(S, u32), AttachError> {
         let channel = self.own().map_err(AttachError::Io)?;
         let parent = orphan::opener(&channel)
             .or_else(|| getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()))
@@ -99,8 +99,8 @@ impl Slot {
         if let Some(grace) = grace {
             orphan::watch(parent, grace, &channel)?;
         }
-        let channel = Stream::of_channel(Channel::new(channel))?;
-        Ok((channel.with_handles(), parent))
+        let channel = S::of_channel(Channel::new(channel).with_handles())?;
+        Ok((channel, parent))
     }
 
     /// Out of the sight of children, and out of the standard streams.

@@ -6,21 +6,17 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::task::{Context, Poll, ready};
 
-use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, recvmsg, sendmsg,
 };
 
-use tokio::io::ReadBuf;
-
 use super::channel::{NO_SIGNAL, send_now};
-use super::descriptor::{Watched, retry};
+use super::descriptor::retry;
 
 /// Descriptors that came and were not asked for yet.
 #[derive(Debug, Default)]
@@ -28,14 +24,21 @@ pub(super) struct Received(VecDeque<OwnedFd>);
 
 impl Received {
     /// Reads bytes, and whatever comes beside them.
-    pub(super) fn recv(&mut self, socket: &OwnedFd, buf: &mut [u8]) -> rustix::io::Result<usize> {
+    ///
+    /// A read that is cut short may have come to a descriptor, and so says nothing about what is behind.
+    pub(super) fn recv(
+        &mut self,
+        socket: &OwnedFd,
+        buf: &mut [u8],
+        flags: RecvFlags,
+    ) -> rustix::io::Result<usize> {
         // As many as any kernel passes at once: with too little room, macOS would leave the rest open in this process,
         // where nobody knows of them.
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(513))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = {
             let mut iov = [IoSliceMut::new(buf)];
-            retry(|| recvmsg(socket, &mut iov, &mut control, RECEIVE))
+            retry(|| recvmsg(socket, &mut iov, &mut control, flags | CLOSE_ON_EXEC))
         }?;
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(fds) = message {
@@ -43,26 +46,6 @@ impl Received {
             }
         }
         Ok(received.bytes)
-    }
-
-    /// A read that is cut short may have come to a descriptor, and so says nothing about what is behind.
-    pub(super) fn poll_recv(
-        &mut self,
-        socket: &Watched,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            let mut ready = ready!(socket.poll_read_ready(cx))?;
-            match self.recv(socket.get_ref(), buf.initialize_unfilled()) {
-                Ok(count) => {
-                    buf.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(Errno::WOULDBLOCK) => ready.clear_ready(),
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-        }
     }
 
     /// Keeps a few. A peer that sends more than it says would fill our table otherwise; what is too much is closed.
@@ -136,9 +119,9 @@ fn close_on_exec(fd: &OwnedFd) -> bool {
 }
 
 #[cfg(not(target_vendor = "apple"))]
-const RECEIVE: RecvFlags = RecvFlags::DONTWAIT.union(RecvFlags::CMSG_CLOEXEC);
+const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
 #[cfg(target_vendor = "apple")]
-const RECEIVE: RecvFlags = RecvFlags::DONTWAIT;
+const CLOSE_ON_EXEC: RecvFlags = RecvFlags::empty();
 
 /// How many may wait.
 const MOST: usize = 64;

@@ -51,7 +51,7 @@ pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Resu
         token,
         inode: inode(&theirs)?,
     };
-    #[cfg(all(feature = "node", feature = "tokio"))]
+    #[cfg(feature = "node")]
     crate::node::hide(command);
     command
         .env(CHANNEL_VARIABLE, note.to_string())

@@ -85,27 +85,19 @@ impl Stream {
     }
 
     fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {
-        let Channel { fd, in_flight } = channel;
-        tune(&fd)?;
+        tune(&channel.fd)?;
         // For reading only. tokio's `UnixStream` also asks to be told when there is room for writing, and then each
         // message that the peer reads wakes this side for nothing: a fourth of the time of a round trip.
-        let readable = watch(Arc::new(fd), Interest::READABLE)?;
+        let readable = watch(Arc::new(channel.fd), Interest::READABLE)?;
         Ok(Self {
             readable,
             runtime: Handle::current(),
             peer_pid,
-            in_flight,
+            in_flight: channel.in_flight,
             reader: None,
             #[cfg(feature = "node")]
-            handles: false,
+            handles: channel.handles,
         })
-    }
-
-    /// Lets descriptors travel beside the bytes, from the first one on.
-    #[cfg(feature = "node")]
-    pub(super) fn with_handles(mut self) -> Self {
-        self.handles = true;
-        self
     }
 
     pub(crate) fn peer_pid(&self) -> Option<u32> {
@@ -162,7 +154,7 @@ impl ReadHalf {
     pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "node")]
         if let Some(received) = &mut self.received {
-            return Ok(received.recv(self.readable.get_ref(), buf)?);
+            return Ok(received.recv(self.readable.get_ref(), buf, RecvFlags::DONTWAIT)?);
         }
         // Whatever the runtime thinks: its thread may not have come round to see the data yet, and the exit of a
         // child is often seen before that.
@@ -176,7 +168,7 @@ impl ReadHalf {
     ) -> Poll<io::Result<()>> {
         #[cfg(feature = "node")]
         if let Some(received) = &mut self.received {
-            let read = received.poll_recv(&self.readable, cx, buf);
+            let read = poll_recv(received, &self.readable, cx, buf);
             if read.is_ready() {
                 self.in_flight.taken();
             }
@@ -204,6 +196,27 @@ impl ReadHalf {
                 Err(Errno::INTR) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
+        }
+    }
+}
+
+#[cfg(feature = "node")]
+fn poll_recv(
+    received: &mut Received,
+    socket: &Watched,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        let mut ready = ready!(socket.poll_read_ready(cx))?;
+        let room = buf.initialize_unfilled();
+        match received.recv(socket.get_ref(), room, RecvFlags::DONTWAIT) {
+            Ok(count) => {
+                buf.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+            Err(Errno::WOULDBLOCK) => ready.clear_ready(),
+            Err(error) => return Poll::Ready(Err(error.into())),
         }
     }
 }

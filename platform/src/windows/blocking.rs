@@ -147,12 +147,30 @@ impl Stream {
     /// The size of a pipe was settled when it was made.
     pub(crate) fn make_room(&self) {}
 
+    #[cfg(feature = "node")]
+    pub(crate) fn end(&self) -> bool {
+        lock(&self.write).as_mut().is_none_or(WriteHalf::end)
+    }
+
     pub(crate) fn shut_down(&self) {
         // The pipe closes when both are gone.
         let read = lock(&self.read).take();
         let write = lock(&self.write).take();
         drop((read, write));
         self.waker.wake_by_ref();
+    }
+}
+
+#[cfg(feature = "node")]
+impl Stream {
+    pub(crate) fn take_handle(&self) -> Option<super::Handle> {
+        lock(&self.read).as_mut()?.take_handle()
+    }
+
+    pub(crate) fn send_handle(&self, position: u64, handle: super::Handle) {
+        if let Some(write) = &mut *lock(&self.write) {
+            write.send_handle(position, handle);
+        }
     }
 }
 

@@ -26,6 +26,8 @@ cfg_if::cfg_if! {
         mod exit;
         mod job;
         mod listener;
+        #[cfg(feature = "node")]
+        pub(crate) mod node;
         mod orphan;
         mod overlapped;
         mod owner;
@@ -48,9 +50,6 @@ cfg_if::cfg_if! {
 
 cfg_if::cfg_if! {
     if #[cfg(feature = "tokio")] {
-        #[cfg(feature = "node")]
-        pub(crate) mod node;
-
         pub(crate) use listener::Listener;
         pub(crate) use stream::{ReadHalf, Stream, WriteHalf};
     }

@@ -14,10 +14,10 @@ use windows_sys::Win32::System::Threading::{GetStartupInfoW, STARTUPINFOW};
 use super::handle::check;
 use super::pipe::{self, Direction};
 use super::spawn::start;
-use super::stream::{Channel, Stream};
+use super::stream::Channel;
 use super::{orphan, remote, stdin};
 use crate::AttachError;
-use crate::handoff::{CHANNEL_VARIABLE, End as _};
+use crate::handoff::{CHANNEL_VARIABLE, End};
 use crate::node::NODE_CHANNEL_VARIABLE;
 use crate::process::{Options, Spawned, Stdin};
 
@@ -32,11 +32,11 @@ impl Launcher {
         Self(())
     }
 
-    pub(crate) fn spawn(
+    pub(crate) fn spawn<S: End>(
         &self,
         command: &mut Command,
         options: Options,
-    ) -> io::Result<Spawned<Stream>> {
+    ) -> io::Result<Spawned<S>> {
         if matches!(options.stdin, Stdin::Piped | Stdin::Owned(_)) {
             let text = "a Node child cannot have a standard input of its own on Windows";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
@@ -73,7 +73,7 @@ impl Slot {
         is_it.then_some(Self { number, handle })
     }
 
-    pub(crate) fn take(self, grace: Option<Duration>) -> Result<(Stream, u32), AttachError> {
+    pub(crate) fn take<S: End>(self, grace: Option<Duration>) -> Result<(S, u32), AttachError> {
         // SAFETY: it is open, as `find` saw. It was announced by a variable that is gone now, so from here on it is ours;
         // the C runtime knows its number, but closes nothing that it was not told to close.
         let channel = unsafe { OwnedHandle::from_raw_handle(self.handle) };
@@ -86,7 +86,7 @@ impl Slot {
         if let (Some(grace), Ok(Some(process))) = (grace, remote::older(parent)) {
             orphan::end_with(process, grace)?;
         }
-        Ok((Stream::of_channel(Channel(channel))?, parent))
+        Ok((S::of_channel(Channel(channel))?, parent))
     }
 }
 

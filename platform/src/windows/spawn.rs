@@ -29,7 +29,7 @@ pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Resu
         inode: pipe::identity(theirs.as_raw_handle())
             .ok_or_else(|| io::Error::other("the system does not tell the name of a pipe"))?,
     };
-    #[cfg(all(feature = "node", feature = "tokio"))]
+    #[cfg(feature = "node")]
     crate::node::hide(command);
     command.env(CHANNEL_VARIABLE, note.to_string());
     let started = start(command, theirs, options.kill_tree);

@@ -384,7 +384,7 @@ impl WriteHalf {
     }
 
     /// There is no such thing on pipes.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "node"))]
     pub(crate) fn end(&mut self) -> bool {
         false
     }

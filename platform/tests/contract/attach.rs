@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
-use offspring_platform::{AttachError, CHANNEL_VARIABLE, Stdin, attach};
+use offspring_platform::{AttachError, CHANNEL_VARIABLE, Stdin, Stream, attach};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Child, attached, leave_behind, program, until_closed, within};
@@ -12,9 +12,12 @@ use crate::support::{Child, attached, leave_behind, program, until_closed, withi
 #[ignore = "entry point of a child process"]
 async fn child_attaches_twice() {
     let parent = std::env::var("PARENT").unwrap();
-    let attached = attach().unwrap();
+    let attached = attach::<Stream>().unwrap();
     assert_eq!(attached.parent_pid.to_string(), parent);
-    assert!(matches!(attach(), Err(AttachError::AlreadyAttached)));
+    assert!(matches!(
+        attach::<Stream>(),
+        Err(AttachError::AlreadyAttached)
+    ));
     assert_eq!(std::env::var_os(CHANNEL_VARIABLE), None);
     let (mut read, mut write) = attached.channel.into_split();
     // The first one still works.
@@ -36,9 +39,9 @@ async fn a_second_attach_is_refused_and_the_first_goes_on() {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_is_started_by_hand() {
-    assert!(matches!(attach(), Err(AttachError::NotAChild)));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::NotAChild)));
     // And again: nothing was taken, so nothing has changed.
-    assert!(matches!(attach(), Err(AttachError::NotAChild)));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::NotAChild)));
     let note = std::env::var_os("EXPECTED_NOTE");
     assert_eq!(std::env::var_os(CHANNEL_VARIABLE), note);
     let mut text = String::new();
@@ -90,7 +93,7 @@ async fn a_stale_note_leaves_stdin_and_itself_alone() {
 #[test]
 #[ignore = "entry point of a child process"]
 fn child_attaches_outside_of_a_runtime() {
-    assert!(matches!(attach(), Err(AttachError::Io(_))));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::Io(_))));
     // Nothing was touched, so it can be done right now.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -126,7 +129,7 @@ async fn child_has_a_grandchild() {
 #[ignore = "entry point of a child process"]
 async fn grandchild_sees_nothing() {
     assert_eq!(std::env::var_os(CHANNEL_VARIABLE), None);
-    assert!(matches!(attach(), Err(AttachError::NotAChild)));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::NotAChild)));
     println!("nothing");
     // Until the grandparent closes the pipe that is our standard input too.
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use offspring_platform::{CHANNEL_VARIABLE, Stdin};
+use offspring_platform::{CHANNEL_VARIABLE, Stdin, Stream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Child, attached, leave_behind, options, program, until_closed, within};
@@ -195,7 +195,8 @@ async fn an_inherited_stdin_is_what_the_child_reads() {
 #[tokio::test]
 async fn a_missing_program_is_not_found() {
     let mut command = Command::new("offspring-has-no-such-program");
-    let error = offspring_platform::spawn(&mut command, options(Stdin::Piped)).unwrap_err();
+    let error =
+        offspring_platform::spawn::<Stream>(&mut command, options(Stdin::Piped)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 

@@ -4,7 +4,9 @@ use std::future::Future;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use offspring_platform::{Attached, Options, Process, ReadHalf, Spawned, Stdin, WriteHalf, attach};
+use offspring_platform::{
+    Attached, Options, Process, ReadHalf, Spawned, Stdin, Stream, WriteHalf, attach,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Long enough for a loaded machine; a test that needs it hangs.
@@ -68,7 +70,7 @@ impl Child {
             stdin,
             stdout,
             ..
-        } = offspring_platform::spawn(command, options).unwrap();
+        } = offspring_platform::spawn::<Stream>(command, options).unwrap();
         let (read, write) = channel.into_split();
         Self {
             process,
@@ -114,7 +116,7 @@ impl Drop for Child {
 
 /// The child's end, for entry points.
 pub(crate) fn attached() -> (ReadHalf, WriteHalf) {
-    let Attached { channel, .. } = attach().unwrap();
+    let Attached { channel, .. } = attach::<Stream>().unwrap();
     channel.into_split()
 }
 

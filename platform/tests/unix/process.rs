@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use offspring_platform::{Stdin, attach};
+use offspring_platform::{Stdin, Stream, attach};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::io::AsyncWriteExt as _;
@@ -103,7 +103,8 @@ async fn failed_spawns() {
     ] {
         let mut command = Command::new(program);
         for stdin in [Stdin::Inherit, Stdin::Null, Stdin::Piped] {
-            let error = offspring_platform::spawn(&mut command, options(stdin)).unwrap_err();
+            let error =
+                offspring_platform::spawn::<Stream>(&mut command, options(stdin)).unwrap_err();
             assert_eq!(error.kind(), kind);
         }
         // Even while the command itself is still there.
@@ -159,7 +160,8 @@ async fn dropped_handles() {
                 let mut options = options(Stdin::Piped);
                 options.kill_tree = kill_tree;
                 let spawned =
-                    offspring_platform::spawn(&mut Command::new("/bin/cat"), options).unwrap();
+                    offspring_platform::spawn::<Stream>(&mut Command::new("/bin/cat"), options)
+                        .unwrap();
                 // `cat` does not attach: its standard input is the channel, and ends when we close that.
                 ends.push(spawned.channel);
                 drop(spawned.process);
@@ -288,7 +290,8 @@ async fn writing_to_nobody_is_an_error_and_not_a_signal() {
     within(async {
         let mut command = program("process::child_writes_to_nobody");
         command.stdout(Stdio::piped());
-        let spawned = offspring_platform::spawn(&mut command, options(Stdin::Null)).unwrap();
+        let spawned =
+            offspring_platform::spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
         let mut process = spawned.process;
         drop(spawned.channel);
         let output = until_all_gone(spawned.stdout.unwrap()).await;
@@ -304,7 +307,7 @@ async fn writing_to_nobody_is_an_error_and_not_a_signal() {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_is_busy() {
-    let _attached = attach().unwrap();
+    let _attached = attach::<Stream>().unwrap();
     println!("busy");
     let begin = Instant::now();
     // A limit for when the watcher has failed.

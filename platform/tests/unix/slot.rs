@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use offspring_platform::{AttachError, CHANNEL_VARIABLE, Stdin, attach};
+use offspring_platform::{AttachError, CHANNEL_VARIABLE, Stdin, Stream, attach};
 use rustix::io::{FdFlags, fcntl_getfd};
 use tokio::io::AsyncWriteExt as _;
 
@@ -109,11 +109,14 @@ fn pretend(entry: &str, say: impl FnOnce(&mut UnixStream)) {
 #[ignore = "entry point of a child process"]
 async fn child_is_cheated() {
     let before = descriptors();
-    let error = attach().unwrap_err();
+    let error = attach::<Stream>().unwrap_err();
     assert!(matches!(error, AttachError::Invalid(_)), "{error}");
     // Neither the channel nor what came with it stays.
     assert_eq!(descriptors(), before);
-    assert!(matches!(attach(), Err(AttachError::AlreadyAttached)));
+    assert!(matches!(
+        attach::<Stream>(),
+        Err(AttachError::AlreadyAttached)
+    ));
     assert_eq!(std::env::var_os(CHANNEL_VARIABLE), None);
 }
 
@@ -160,7 +163,7 @@ fn descriptors_that_nobody_asked_for_are_closed() {
 #[ignore = "entry point of a child process"]
 async fn child_has_another_socket() {
     let note = std::env::var_os(CHANNEL_VARIABLE);
-    assert!(matches!(attach(), Err(AttachError::NotAChild)));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::NotAChild)));
     assert_eq!(std::env::var_os(CHANNEL_VARIABLE), note);
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).unwrap();
@@ -187,7 +190,8 @@ fn a_stale_note_takes_no_bytes_from_another_socket() {
 #[test]
 fn spawn_outside_of_a_runtime_is_an_error() {
     let mut command = program("slot::child_reads_nothing");
-    let error = offspring_platform::spawn(&mut command, options(Stdin::Null)).unwrap_err();
+    let error =
+        offspring_platform::spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Other);
     assert!(error.to_string().contains("runtime"), "{error}");
 }

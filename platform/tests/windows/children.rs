@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
 
 use offspring_platform::{
-    AttachError, Attached, CHANNEL_VARIABLE, Options, Process, Spawned, Stdin, attach, spawn,
+    AttachError, Attached, CHANNEL_VARIABLE, Options, Process, Spawned, Stdin, Stream, attach,
+    spawn,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -15,7 +16,7 @@ use crate::system::handle_count;
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_waits() {
-    let Attached { channel, .. } = attach().unwrap();
+    let Attached { channel, .. } = attach::<Stream>().unwrap();
     let (mut read, _write) = channel.into_split();
     let _ = read.read_to_end(&mut Vec::new()).await;
 }
@@ -23,7 +24,7 @@ async fn child_waits() {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_says_last_words() {
-    let Attached { channel, .. } = attach().unwrap();
+    let Attached { channel, .. } = attach::<Stream>().unwrap();
     let (_read, mut write) = channel.into_split();
     for number in 0..1000_u32 {
         write
@@ -43,7 +44,7 @@ async fn the_last_words_of_an_exiting_process_all_arrive() {
                 mut process,
                 channel,
                 ..
-            } = spawn(&mut command, options(Stdin::Null)).unwrap();
+            } = spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
             let (mut read, _write) = channel.into_split();
             let mut words = Vec::new();
             read.read_to_end(&mut words).await.unwrap();
@@ -64,7 +65,7 @@ async fn child_reports_its_stdin() {
         channel,
         parent_pid,
         ..
-    } = attach().unwrap();
+    } = attach::<Stream>().unwrap();
     let (mut read, mut write) = channel.into_split();
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).unwrap();
@@ -88,7 +89,7 @@ async fn a_program_behind_a_launcher_attaches_all_the_same() {
             channel,
             stdin,
             ..
-        } = spawn(&mut command, options(Stdin::Piped)).unwrap();
+        } = spawn::<Stream>(&mut command, options(Stdin::Piped)).unwrap();
         let mut stdin = stdin.unwrap();
         stdin.write_all(b"through the launcher").unwrap();
         drop(stdin);
@@ -110,7 +111,7 @@ async fn child_forges_a_note() {
         channel,
         parent_pid,
         ..
-    } = attach().unwrap();
+    } = attach::<Stream>().unwrap();
     let note = format!("1:{parent_pid}:{}:{}", "00".repeat(16), 0);
     let grandchild = program("children::grandchild_has_a_forged_note")
         .stdin(Stdio::inherit())
@@ -124,7 +125,7 @@ async fn child_forges_a_note() {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn grandchild_has_a_forged_note() {
-    assert!(matches!(attach(), Err(AttachError::NotAChild)));
+    assert!(matches!(attach::<Stream>(), Err(AttachError::NotAChild)));
     let mut text = [0; 20];
     std::io::stdin().read_exact(&mut text).unwrap();
     assert_eq!(&text, b"for whoever reads it");
@@ -134,7 +135,7 @@ async fn grandchild_has_a_forged_note() {
 async fn another_pipe_of_the_same_parent_is_not_taken_for_the_channel() {
     within(async {
         let mut command = program("children::child_forges_a_note");
-        let mut child = spawn(&mut command, options(Stdin::Piped)).unwrap();
+        let mut child = spawn::<Stream>(&mut command, options(Stdin::Piped)).unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(b"for whoever reads it").unwrap();
         // It stays open: of a closed pipe less can be told.
@@ -146,7 +147,7 @@ async fn another_pipe_of_the_same_parent_is_not_taken_for_the_channel() {
 #[tokio::test]
 #[ignore = "entry point of a child process"]
 async fn child_has_a_child_with_a_lifeline() {
-    let Attached { channel, .. } = attach().unwrap();
+    let Attached { channel, .. } = attach::<Stream>().unwrap();
     let (mut read, mut write) = channel.into_split();
     // The real standard input of this process is a pipe that only the test writes to.
     let child = program("children::child_holds_its_stdout")
@@ -179,7 +180,7 @@ async fn dropping_a_process_leaves_its_tree_alone() {
             stdin,
             stdout,
             ..
-        } = spawn(&mut command, options).unwrap();
+        } = spawn::<Stream>(&mut command, options).unwrap();
         let (mut read, write) = channel.into_split();
         assert_eq!(read.read_u8().await.unwrap(), b'!');
         drop(process);
@@ -206,7 +207,7 @@ async fn a_program_that_never_attaches_can_be_a_child() {
             mut process,
             channel,
             ..
-        } = spawn(&mut command, options(Stdin::Null)).unwrap();
+        } = spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
         assert_eq!(process.wait().await.unwrap().code(), Some(5));
         let (mut read, _write) = channel.into_split();
         assert_eq!(read.read(&mut [0]).await.unwrap(), 0);
@@ -235,12 +236,12 @@ async fn child_starts_many() {
                 channel,
                 stdin,
                 ..
-            } = spawn(&mut command, options).unwrap();
+            } = spawn::<Stream>(&mut command, options).unwrap();
             poll_and_forget(&mut process);
             drop((channel, stdin));
             assert!(process.wait().await.unwrap().success());
             // Starting a program that is not there leaves nothing behind either.
-            let missing = spawn(&mut Command::new("no such program"), Options::default());
+            let missing = spawn::<Stream>(&mut Command::new("no such program"), Options::default());
             assert_eq!(missing.unwrap_err().kind(), std::io::ErrorKind::NotFound);
             if round == 10 {
                 before = handle_count();
@@ -264,7 +265,7 @@ async fn a_wait_that_is_given_up_leaves_no_waker_behind() {
                 mut process,
                 channel,
                 ..
-            } = spawn(&mut command, options(Stdin::Null)).unwrap();
+            } = spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
             let (woken, waker) = crate::pipes::count();
             assert!(
                 process

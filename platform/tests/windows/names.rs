@@ -48,10 +48,12 @@ async fn every_instance_is_for_its_user_only() {
 async fn the_pipes_of_a_child_are_for_its_user_only() {
     within(async {
         let mut command = crate::support::program("children::child_waits");
-        let mut child =
-            offspring_platform::spawn(&mut command, crate::support::options(Default::default()))
-                .unwrap();
-        let piped = offspring_platform::spawn(
+        let mut child = offspring_platform::spawn::<Stream>(
+            &mut command,
+            crate::support::options(Default::default()),
+        )
+        .unwrap();
+        let piped = offspring_platform::spawn::<Stream>(
             &mut command,
             crate::support::options(offspring_platform::Stdin::Piped),
         )
@@ -267,7 +269,7 @@ async fn child_makes_handles() {
         let mut listener = Listener::bind(&name).unwrap();
         let _pair = pair_of(&name, &mut listener).await;
         let mut command = crate::support::program("children::child_waits");
-        let _child = offspring_platform::spawn(
+        let _child = offspring_platform::spawn::<Stream>(
             &mut command,
             crate::support::options(offspring_platform::Stdin::Piped),
         )

@@ -4,11 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::time::Duration;
 
 use offspring_platform as platform;
 use offspring_platform::AttachError;
 
+use super::recipe::ORPHAN_GRACE;
 use crate::Config;
 use crate::wire::format::Format as AnyFormat;
 use crate::wire::node::{Format, Serialization};
@@ -152,11 +152,11 @@ impl Child {
         (command, node)
     }
 
-    pub(super) fn spawn(
+    pub(super) fn spawn<S: platform::Channel>(
         &self,
         command: &mut process::Command,
         options: platform::Options,
-    ) -> io::Result<platform::Spawned<platform::Stream>> {
+    ) -> io::Result<platform::Spawned<S>> {
         let mode = name(self.serialization);
         self.launcher.spawn(command, mode, self.worker, options)
     }
@@ -171,7 +171,10 @@ impl Child {
 }
 
 /// Takes the channel that a Node parent has left, and tells how it is used.
-pub(super) fn attach(config: Config) -> Result<(platform::Stream, u32, Config), AttachError> {
+pub(super) fn attach<S: platform::Channel>(
+    config: Config,
+) -> Result<(S, u32, Config), AttachError> {
+    // A Node parent does not say how long.
     let grace = (!config.outlive_parent).then_some(ORPHAN_GRACE);
     let attached = platform::attach_node(grace)?;
     let serialization = match &attached.mode {
@@ -208,6 +211,3 @@ fn named(name: &str) -> Option<Serialization> {
         _ => None,
     }
 }
-
-/// How long a busy child goes on after its Node parent died. The same as under a Rust parent that does not say.
-const ORPHAN_GRACE: Duration = Duration::from_secs(2);
