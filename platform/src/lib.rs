@@ -63,7 +63,7 @@ pub use crate::name::{Name, NameError};
 #[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use crate::node::{
     NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
-    attach_node,
+    NodeOptions, attach_node,
 };
 #[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use sys::Handle;

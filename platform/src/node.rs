@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::handoff::{AttachError, Channel, End as _, once, remove_variables};
-use crate::process::{Options, Spawned};
+use crate::process::{Spawned, Stdin};
 use crate::sys;
 
 /// The variable in which a Node parent tells its child the number of the channel's descriptor.
@@ -30,6 +30,25 @@ const NODE_CLUSTER_VARIABLE: &str = "NODE_UNIQUE_ID";
 
 /// Whether the bytes of the channel are wrapped in frames of libuv on this system.
 pub const NODE_CHANNEL_IS_FRAMED: bool = sys::node::FRAMED;
+
+/// How [`NodeLauncher::spawn`] starts a child, beyond what a [`Command`] tells of itself.
+#[derive(Debug)]
+pub struct NodeOptions<'a> {
+    /// How the child is to write messages.
+    pub mode: &'a str,
+    /// Makes the child that worker of a cluster.
+    pub worker: Option<u32>,
+    /// The child's standard input.
+    pub stdin: Stdin,
+    /// The child's standard output; `None`: what was set on the command.
+    pub stdout: Option<Stdin>,
+    /// The child's standard error; `None`: what was set on the command.
+    pub stderr: Option<Stdin>,
+    /// Whether [`Command::env_clear`] was called.
+    pub env_cleared: bool,
+    /// As [`Options::kill_tree`](crate::Options::kill_tree).
+    pub kill_tree: bool,
+}
 
 /// Prepares one [`Command`] for Node children.
 ///
@@ -45,23 +64,22 @@ impl NodeLauncher {
         Self(sys::node::Launcher::new(command))
     }
 
-    /// Starts `command`, which must be the one that was prepared, with a channel as Node expects it.
+    /// Starts `command`, which must be the one that was prepared, with a channel as Node expects it: descriptor 3.
     ///
-    /// `mode` is how the child is to write messages; `worker` makes it that worker of a cluster. [`Options::orphan_grace`] has no effect: Node would have to know
-    /// of it. On Unix the cost grows with the memory of this process.
+    /// On Unix the cost grows with the memory of this process. On Windows the system is asked without std: of `command`
+    /// count the program, the arguments, the variables and the folder.
     ///
     /// # Errors
     ///
-    /// As [`spawn`](crate::spawn).
+    /// As [`spawn`](crate::spawn). On Windows `Unsupported` for a batch file, which would hand no channel on, and for
+    /// streams that only `command` knows.
     pub fn spawn<S: Channel>(
         &self,
         command: &mut Command,
-        mode: &str,
-        worker: Option<u32>,
-        options: Options,
+        options: NodeOptions<'_>,
     ) -> io::Result<Spawned<S>> {
-        command.env(NODE_MODE_VARIABLE, mode);
-        match worker {
+        command.env(NODE_MODE_VARIABLE, options.mode);
+        match options.worker {
             Some(id) => command.env(NODE_CLUSTER_VARIABLE, id.to_string()),
             None => command.env_remove(NODE_CLUSTER_VARIABLE),
         };

@@ -138,7 +138,7 @@ macro_rules! builder {
             /// command.env_clear().env("PATH", "/usr/bin");
             /// ```
             pub fn env_clear(&mut self) -> &mut Self {
-                self.0.command.env_clear();
+                self.0.env_clear();
                 self
             }
 
@@ -183,8 +183,11 @@ macro_rules! builder {
             /// let mut command = Command::new("./worker");
             /// command.stdout(Stdio::piped());
             /// ```
-            pub fn stdout(&mut self, stdout: impl Into<std::process::Stdio>) -> &mut Self {
-                self.0.command.stdout(stdout);
+            pub fn stdout(
+                &mut self,
+                stdout: impl Into<std::process::Stdio> + 'static,
+            ) -> &mut Self {
+                self.0.stdout(stdout);
                 self
             }
 
@@ -201,8 +204,11 @@ macro_rules! builder {
             /// let mut command = Command::new("./worker");
             /// command.stderr(Stdio::piped());
             /// ```
-            pub fn stderr(&mut self, stderr: impl Into<std::process::Stdio>) -> &mut Self {
-                self.0.command.stderr(stderr);
+            pub fn stderr(
+                &mut self,
+                stderr: impl Into<std::process::Stdio> + 'static,
+            ) -> &mut Self {
+                self.0.stderr(stderr);
                 self
             }
 

@@ -1,7 +1,7 @@
 //! [`Recipe`]: how a child is started, whoever talks to it then.
 
 use std::ffi::OsStr;
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use std::process::{self, ChildStderr, ChildStdin, ChildStdout, Command};
 use std::time::Duration;
 
 use offspring_platform as platform;
@@ -54,6 +54,30 @@ impl Recipe {
             node: Some(node),
             ..Self::from(command)
         }
+    }
+
+    pub(crate) fn env_clear(&mut self) {
+        self.command.env_clear();
+        #[cfg(feature = "node")]
+        if let Some(node) = &mut self.node {
+            node.env_clear();
+        }
+    }
+
+    pub(crate) fn stdout(&mut self, stdout: impl Into<process::Stdio> + 'static) {
+        #[cfg(feature = "node")]
+        if let Some(node) = &mut self.node {
+            return node.stdout(&mut self.command, stdout);
+        }
+        self.command.stdout(stdout);
+    }
+
+    pub(crate) fn stderr(&mut self, stderr: impl Into<process::Stdio> + 'static) {
+        #[cfg(feature = "node")]
+        if let Some(node) = &mut self.node {
+            return node.stderr(&mut self.command, stderr);
+        }
+        self.command.stderr(stderr);
     }
 
     pub(crate) fn outlive_parent(&mut self, outlive: bool) {

@@ -8,6 +8,7 @@ use std::process;
 use offspring_platform as platform;
 use offspring_platform::AttachError;
 
+use super::Stdio;
 use super::recipe::ORPHAN_GRACE;
 use crate::Config;
 use crate::wire::format::Format as AnyFormat;
@@ -136,6 +137,10 @@ pub(super) struct Child {
     serialization: Serialization,
     worker: Option<u32>,
     launcher: platform::NodeLauncher,
+    /// `None` if only std's command knows.
+    stdout: Option<Stdio>,
+    stderr: Option<Stdio>,
+    env_cleared: bool,
 }
 
 impl Child {
@@ -148,8 +153,35 @@ impl Child {
             serialization: script.serialization,
             worker: script.worker,
             launcher,
+            stdout: Some(Stdio::inherit()),
+            stderr: Some(Stdio::inherit()),
+            env_cleared: false,
         };
         (command, node)
+    }
+
+    pub(super) fn stdout(
+        &mut self,
+        command: &mut process::Command,
+        stdout: impl Into<process::Stdio> + 'static,
+    ) {
+        self.stdout = Stdio::known(stdout)
+            .map_err(|stdout| command.stdout(stdout))
+            .ok();
+    }
+
+    pub(super) fn stderr(
+        &mut self,
+        command: &mut process::Command,
+        stderr: impl Into<process::Stdio> + 'static,
+    ) {
+        self.stderr = Stdio::known(stderr)
+            .map_err(|stderr| command.stderr(stderr))
+            .ok();
+    }
+
+    pub(super) fn env_clear(&mut self) {
+        self.env_cleared = true;
     }
 
     pub(super) fn spawn<S: platform::Channel>(
@@ -157,8 +189,17 @@ impl Child {
         command: &mut process::Command,
         options: platform::Options,
     ) -> io::Result<platform::Spawned<S>> {
-        let mode = name(self.serialization);
-        self.launcher.spawn(command, mode, self.worker, options)
+        let stream = |stdio: &Option<Stdio>| stdio.as_ref().map(Stdio::to_stdin).transpose();
+        let options = platform::NodeOptions {
+            mode: name(self.serialization),
+            worker: self.worker,
+            stdin: options.stdin,
+            stdout: stream(&self.stdout)?,
+            stderr: stream(&self.stderr)?,
+            env_cleared: self.env_cleared,
+            kill_tree: options.kill_tree,
+        };
+        self.launcher.spawn(command, options)
     }
 
     pub(super) fn name(&self) -> &OsStr {

@@ -1,7 +1,10 @@
 //! [`Stdio`]: what a child finds at a standard stream.
 
+#[cfg(feature = "node")]
+use std::any::Any;
 use std::fs::File;
 use std::io;
+use std::process;
 
 use offspring_platform::Stdin;
 
@@ -20,6 +23,11 @@ use offspring_platform::Stdin;
 /// ```
 #[derive(Debug)]
 pub struct Stdio(Stdin);
+
+#[cfg(all(feature = "node", unix))]
+type Open = std::os::fd::OwnedFd;
+#[cfg(all(feature = "node", windows))]
+type Open = std::os::windows::io::OwnedHandle;
 
 impl Stdio {
     /// The stream of this process.
@@ -58,6 +66,26 @@ impl Stdio {
         Self(Stdin::Piped)
     }
 
+    /// Takes `stdio` for one of ours, if it can be told what is in it: in one of std's it cannot.
+    #[cfg(feature = "node")]
+    pub(crate) fn known(
+        stdio: impl Into<process::Stdio> + 'static,
+    ) -> Result<Self, process::Stdio> {
+        let mut stdio = Some(stdio);
+        let any: &mut dyn Any = &mut stdio;
+        if let Some(ours) = any.downcast_mut::<Option<Self>>().and_then(Option::take) {
+            return Ok(ours);
+        }
+        if let Some(file) = any.downcast_mut::<Option<File>>().and_then(Option::take) {
+            return Ok(file.into());
+        }
+        if let Some(open) = any.downcast_mut::<Option<Open>>().and_then(Option::take) {
+            return Ok(open.into());
+        }
+        // Nobody has taken it.
+        Err(stdio.map_or_else(process::Stdio::inherit, Into::into))
+    }
+
     /// For a spawn of its own: a command may be spawned many times.
     pub(crate) fn to_stdin(&self) -> io::Result<Stdin> {
         Ok(match &self.0 {
@@ -92,14 +120,14 @@ impl From<std::os::windows::io::OwnedHandle> for Stdio {
     }
 }
 
-impl From<std::process::ChildStdout> for Stdio {
+impl From<process::ChildStdout> for Stdio {
     /// The output of another child.
-    fn from(stdout: std::process::ChildStdout) -> Self {
+    fn from(stdout: process::ChildStdout) -> Self {
         Self(Stdin::Owned(stdout.into()))
     }
 }
 
-impl From<Stdio> for std::process::Stdio {
+impl From<Stdio> for process::Stdio {
     fn from(stdio: Stdio) -> Self {
         match stdio.0 {
             Stdin::Null => Self::null(),

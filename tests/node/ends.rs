@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use offspring::node::{Script, Serialization};
 use offspring::{Command, ErrorKind, Event, Result, Stdio};
-#[cfg(unix)]
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::scripts::{BOTH, ECHO, Source, node};
@@ -55,7 +54,6 @@ async fn messages_come_before_disconnect_and_exit_is_the_last_event() -> Result<
 }
 
 #[tokio::test]
-#[cfg(unix)] // it needs a standard input
 async fn a_script_that_leaves_the_channel_lives_on() -> Result<()> {
     let Some(source) = Source::new(
         "process.send('bye'); process.disconnect();
@@ -181,7 +179,6 @@ async fn stop_goes_from_goodbye_to_kill() -> Result<()> {
 }
 
 #[tokio::test]
-#[cfg(unix)] // it needs a standard input
 async fn a_script_that_does_not_read_makes_send_wait_and_loses_nothing() -> Result<()> {
     // Deaf until something comes on its standard input.
     let Some(source) = Source::new(
@@ -273,7 +270,6 @@ async fn a_grandchild_that_holds_the_channel_does_not_delay_the_exit() -> Result
 }
 
 #[tokio::test]
-#[cfg(unix)] // it needs a standard input
 async fn the_script_has_the_streams_arguments_and_variables_that_were_asked_for() -> Result<()> {
     let Some(source) = Source::new(
         "const seen = {

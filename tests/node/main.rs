@@ -18,5 +18,6 @@ mod handles_closed;
 mod messages;
 mod number;
 mod scripts;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;

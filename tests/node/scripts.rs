@@ -76,7 +76,7 @@ pub(crate) const RAW: &str = r"
         const data = Buffer.from(bytes);
         const head = Buffer.alloc(process.platform === 'win32' ? 16 : 0);
         if (head.length) { head.writeUInt32LE(1, 0); head.writeUInt32LE(data.length, 8); }
-        const fd = process.platform === 'win32' ? 0 : process.channel.fd;
+        const fd = process.platform === 'win32' ? 3 : process.channel.fd;
         require('fs').writeSync(fd, Buffer.concat([head, data]));
     };
 ";

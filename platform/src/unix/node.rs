@@ -21,8 +21,8 @@ use super::socket::listens;
 use super::spawn::{occupy_stdin, started};
 use crate::AttachError;
 use crate::handoff::{CHANNEL_VARIABLE, End};
-use crate::node::NODE_CHANNEL_VARIABLE;
-use crate::process::{Options, Spawned, Stdin};
+use crate::node::{NODE_CHANNEL_VARIABLE, NodeOptions};
+use crate::process::{Spawned, Stdin};
 
 /// Messages follow each other on the socket as they are.
 pub(crate) const FRAMED: bool = false;
@@ -38,7 +38,7 @@ impl Launcher {
     pub(crate) fn spawn<S: End>(
         &self,
         command: &mut Command,
-        options: Options,
+        options: NodeOptions<'_>,
     ) -> io::Result<Spawned<S>> {
         S::check()?;
         let _occupied = occupy_stdin()?;
@@ -48,12 +48,25 @@ impl Launcher {
             .env(NODE_CHANNEL_VARIABLE, Numbered::NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE)
             .stdin(stdio(options.stdin));
+        let (own_stdout, own_stderr) = (options.stdout.is_some(), options.stderr.is_some());
+        if let Some(stdout) = options.stdout {
+            command.stdout(stdio(stdout));
+        }
+        if let Some(stderr) = options.stderr {
+            command.stderr(stdio(stderr));
+        }
         if options.kill_tree {
             command.process_group(0);
         }
         let child = spawning(|| self.0.inheriting(&theirs, || command.spawn()));
         // `Command` keeps what it was given, which may be a descriptor.
         command.stdin(std::process::Stdio::null());
+        if own_stdout {
+            command.stdout(std::process::Stdio::null());
+        }
+        if own_stderr {
+            command.stderr(std::process::Stdio::null());
+        }
         // Ours would keep the channel from ever ending.
         drop(theirs);
         started(child?, channel, options.kill_tree)

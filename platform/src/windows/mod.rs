@@ -3,9 +3,11 @@
 //! ```text
 //! stream    listener    spawn -- process    attach      what the crate above sees
 //!     |         |         |       |          |
-//!   overlapped  owner     job    exit     remote, timed  their parts
+//!   overlapped  owner     job, running, exit  remote, timed  their parts
 //!     |         |         |       |          |
 //!   pipe, security, token, stdin, handle                 the system's calls, as safe functions
+//!
+//! node -- create -- program, environment, runtime        what std's `Command` cannot: a fourth descriptor
 //! ```
 //!
 //! Neither tokio's named pipes nor mio's: they report a write as done before the system has taken it, so that a
@@ -27,13 +29,22 @@ cfg_if::cfg_if! {
         mod job;
         mod listener;
         #[cfg(feature = "node")]
+        mod create;
+        #[cfg(feature = "node")]
+        mod environment;
+        #[cfg(feature = "node")]
         pub(crate) mod node;
+        #[cfg(feature = "node")]
+        mod program;
+        #[cfg(feature = "node")]
+        mod runtime;
         mod orphan;
         mod overlapped;
         mod owner;
         mod pipe;
         mod process;
         mod remote;
+        mod running;
         mod security;
         mod spawn;
         mod stdin;

@@ -1,25 +1,32 @@
 //! Channels from and to Node.js: a pipe that the C runtime calls by a number.
 //!
-//! std cannot fill more than the three standard slots of a child, so a Node child gets its channel in the first of them,
-//! which Node allows for. What a Node parent gives may have any number: it is looked up where the C runtime does.
+//! std fills the three standard slots of a child and no more, so a Node child is started by a call of our own. What a Node
+//! parent gives may have any number: it is looked up where the C runtime does.
 
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::io::{FromRawHandle, OwnedHandle};
-use std::process::Command;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT};
-use windows_sys::Win32::System::Threading::{GetStartupInfoW, STARTUPINFOW};
+use windows_sys::Win32::System::Console::{
+    STD_ERROR_HANDLE, STD_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+};
 
+use super::create::create;
+use super::environment::Environment;
 use super::handle::check;
+use super::job::Job;
 use super::pipe::{self, Direction};
-use super::spawn::start;
+use super::runtime::descriptor;
+use super::spawn::{Pipes, Unfinished};
 use super::stream::Channel;
 use super::{orphan, remote, stdin};
 use crate::AttachError;
 use crate::handoff::{CHANNEL_VARIABLE, End};
-use crate::node::NODE_CHANNEL_VARIABLE;
-use crate::process::{Options, Spawned, Stdin};
+use crate::node::{NODE_CHANNEL_VARIABLE, NodeOptions};
+use crate::process::{Spawned, Stdin};
 
 /// libuv cuts the stream into pieces here.
 pub(crate) const FRAMED: bool = true;
@@ -35,21 +42,69 @@ impl Launcher {
     pub(crate) fn spawn<S: End>(
         &self,
         command: &mut Command,
-        options: Options,
+        options: NodeOptions<'_>,
     ) -> io::Result<Spawned<S>> {
-        if matches!(options.stdin, Stdin::Piped | Stdin::Owned(_)) {
-            let text = "a Node child cannot have a standard input of its own on Windows";
+        S::check()?;
+        let (Some(stdout), Some(stderr)) = (options.stdout, options.stderr) else {
+            let text = "the standard streams of a Node child on Windows must be of the type `offspring::Stdio`, \
+                        for nobody can tell what is in one of std's";
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-        }
+        };
         // The server end is for overlapped I/O, and the client end too: without that Node refuses it.
         let (ours, theirs) = pipe::pair(Direction::Both)?;
         command
-            .env(NODE_CHANNEL_VARIABLE, "0")
+            .env(NODE_CHANNEL_VARIABLE, NUMBER.to_string())
             .env_remove(CHANNEL_VARIABLE);
-        let (child, job) = start(command, theirs, options.kill_tree)?;
-        child.spawned(ours, None, job)
+        let (stdin, in_writer) = input(options.stdin)?;
+        let (stdout, out_reader) = output(stdout, STD_OUTPUT_HANDLE)?;
+        let (stderr, err_reader) = output(stderr, STD_ERROR_HANDLE)?;
+        let job = options.kill_tree.then(Job::new).transpose()?;
+        let descriptors: [_; NUMBER + 1] = [stdin, stdout, stderr, Some(theirs)];
+        let environment = Environment::of(command, options.env_cleared);
+        let child = create(command, &environment, descriptors, job.is_some())?;
+        let pipes = Pipes {
+            stdin: in_writer.map(ChildStdin::from),
+            stdout: out_reader.map(ChildStdout::from),
+            stderr: err_reader.map(ChildStderr::from),
+        };
+        Unfinished::new(child, job).spawned(ours, pipes)
     }
 }
+
+/// What the child is to have as its standard input, and what of it stays here.
+fn input(stdin: Stdin) -> io::Result<(Option<OwnedHandle>, Option<OwnedHandle>)> {
+    Ok(match stdin {
+        Stdin::Inherit => (stdin::copy(STD_INPUT_HANDLE), None),
+        Stdin::Null => (Some(File::open("NUL")?.into()), None),
+        Stdin::Piped => {
+            let (write, read) = pipe::pair(Direction::ToClient)?;
+            (Some(read), Some(write))
+        }
+        Stdin::Owned(handle) => (Some(handle), None),
+    })
+}
+
+/// The same for what it writes.
+fn output(
+    stdio: Stdin,
+    slot: STD_HANDLE,
+) -> io::Result<(Option<OwnedHandle>, Option<OwnedHandle>)> {
+    Ok(match stdio {
+        Stdin::Inherit => (stdin::copy(slot), None),
+        Stdin::Null => {
+            let null = OpenOptions::new().write(true).open("NUL")?;
+            (Some(null.into()), None)
+        }
+        Stdin::Piped => {
+            let (read, write) = pipe::pair(Direction::ToServer)?;
+            (Some(write), Some(read))
+        }
+        Stdin::Owned(handle) => (Some(handle), None),
+    })
+}
+
+/// The descriptor of the channel: the first one after the standard streams, where Node puts that of its own children.
+const NUMBER: usize = 3;
 
 /// A handle that a Node parent may have left.
 #[derive(Debug)]
@@ -87,76 +142,5 @@ impl Slot {
             orphan::end_with(process, grace)?;
         }
         Ok((S::of_channel(Channel(channel))?, parent))
-    }
-}
-
-/// The handle behind a descriptor of the C runtime, which parents leave in a block of this layout:
-///
-/// ```text
-/// 0            4               4 + count
-/// | count i32  | flags u8 ...  | handles, 8 or 4 bytes each, not aligned ...
-/// ```
-fn descriptor(number: u16) -> Option<HANDLE> {
-    let mut info = STARTUPINFOW::default();
-    // SAFETY: `info` outlives the call.
-    unsafe { GetStartupInfoW(&mut info) };
-    let size = usize::from(info.cbReserved2);
-    if info.lpReserved2.is_null() {
-        return None;
-    }
-    // SAFETY: the system has copied that many bytes into this process when it began, where they stay; nobody changes them.
-    let block = unsafe { std::slice::from_raw_parts(info.lpReserved2, size) };
-    let handle = handle_in(block, number)?;
-    Some(handle as HANDLE)
-}
-
-fn handle_in(block: &[u8], number: u16) -> Option<usize> {
-    const WIDTH: usize = size_of::<usize>();
-    let (count, rest) = block.split_first_chunk::<4>()?;
-    let count = usize::try_from(i32::from_le_bytes(*count)).ok()?;
-    let number = usize::from(number);
-    if number >= count {
-        return None;
-    }
-    let flags = *rest.get(number)?;
-    let handles = rest.get(count..)?;
-    let bytes = handles.get(number * WIDTH..)?.first_chunk::<WIDTH>()?;
-    let handle = usize::from_le_bytes(*bytes);
-    let is_open = flags & OPEN != 0 && handle != 0 && handle != usize::MAX;
-    is_open.then_some(handle)
-}
-
-/// The flag of a descriptor that is open.
-const OPEN: u8 = 1;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn block(count: i32, entries: &[(u8, usize)]) -> Vec<u8> {
-        let mut block = count.to_le_bytes().to_vec();
-        block.extend(entries.iter().map(|(flags, _)| flags));
-        for (_, handle) in entries {
-            block.extend_from_slice(&handle.to_le_bytes());
-        }
-        block
-    }
-
-    #[test]
-    fn a_handle_is_found_by_its_number() {
-        let block = block(4, &[(0x41, 8), (0, 0), (1, usize::MAX), (9, 0x1234)]);
-        let found: Vec<_> = (0..6).map(|number| handle_in(&block, number)).collect();
-        assert_eq!(found, [Some(8), None, None, Some(0x1234), None, None]);
-    }
-
-    #[test]
-    fn a_block_that_is_cut_short_or_lies_gives_nothing() {
-        let good = block(2, &[(1, 8), (1, 16)]);
-        for end in 0..good.len() {
-            assert_eq!(handle_in(&good[..end], 1), None, "{end}");
-        }
-        for count in [-1, i32::MIN, 0, i32::MAX, 100] {
-            assert_eq!(handle_in(&block(count, &[(1, 8), (1, 16)]), 1), None);
-        }
     }
 }

@@ -10,8 +10,8 @@ use std::ptr::{null, null_mut};
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, HANDLE};
 use windows_sys::Win32::Storage::FileSystem::{
     CreateFileW, FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FileNameInfo,
-    GetFileInformationByHandleEx, OPEN_EXISTING, PIPE_ACCESS_DUPLEX, PIPE_ACCESS_OUTBOUND,
-    SECURITY_IDENTIFICATION, SECURITY_SQOS_PRESENT,
+    GetFileInformationByHandleEx, OPEN_EXISTING, PIPE_ACCESS_DUPLEX, PIPE_ACCESS_INBOUND,
+    PIPE_ACCESS_OUTBOUND, SECURITY_IDENTIFICATION, SECURITY_SQOS_PRESENT,
 };
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, GetNamedPipeClientProcessId, GetNamedPipeServerProcessId, PIPE_READMODE_BYTE,
@@ -30,6 +30,11 @@ pub(super) const BUFFER: u32 = 64 * 1024;
 pub(super) enum Direction {
     Both,
     ToClient,
+    #[cfg_attr(
+        not(feature = "node"),
+        expect(dead_code, reason = "std makes the pipes of all other children")
+    )]
+    ToServer,
 }
 
 /// How many servers a pipe has.
@@ -57,6 +62,7 @@ pub(super) fn create(
     let access = match direction {
         Direction::Both => PIPE_ACCESS_DUPLEX,
         Direction::ToClient => PIPE_ACCESS_OUTBOUND,
+        Direction::ToServer => PIPE_ACCESS_INBOUND,
     };
     let (first, limit) = match instance {
         Instance::Only => (FILE_FLAG_FIRST_PIPE_INSTANCE, 1),
@@ -90,7 +96,7 @@ pub(super) fn open(path: &Path) -> io::Result<OwnedHandle> {
 /// Makes a pipe that has no name worth knowing: 128 random bits, and no room for a third.
 ///
 /// Returns the server end and the client end. The server end is for overlapped I/O. The client end is too if
-/// bytes go both ways; if they only go to the client it is for ordinary I/O, as any program expects of its stdin.
+/// bytes go both ways; if they go one way it is for ordinary I/O, as any program expects of its standard streams.
 pub(super) fn pair(direction: Direction) -> io::Result<(OwnedHandle, OwnedHandle)> {
     let path = format!("{PIPE_PREFIX}{PAIR}{}", hex(&random()?));
     let path = Path::new(&path);
@@ -98,6 +104,7 @@ pub(super) fn pair(direction: Direction) -> io::Result<(OwnedHandle, OwnedHandle
     let client = match direction {
         Direction::Both => open(path)?,
         Direction::ToClient => open_as(path, GENERIC_READ, 0)?,
+        Direction::ToServer => open_as(path, GENERIC_WRITE, 0)?,
     };
     Ok((server, client))
 }

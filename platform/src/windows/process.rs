@@ -2,26 +2,27 @@
 
 use std::io;
 use std::os::windows::io::AsHandle;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::task::{Context, Poll};
 #[cfg(feature = "blocking")]
 use std::time::{Duration, Instant};
 
 use super::exit::ExitWatch;
 use super::job::Job;
+use super::running::Running;
 #[cfg(feature = "blocking")]
 use super::timed;
 
 pub(crate) struct Process {
     // Before the child, whose handle it waits for.
     watch: Option<ExitWatch>,
-    child: Child,
+    child: Running,
     /// With its descendants, if they are to be ended with it.
     job: Option<Job>,
 }
 
 impl Process {
-    pub(super) fn new(child: Child, job: Option<Job>) -> Self {
+    pub(super) fn new(child: Running, job: Option<Job>) -> Self {
         Self {
             watch: None,
             child,

@@ -7,7 +7,6 @@
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
-use std::process::Child;
 use std::ptr::null_mut;
 
 use windows_sys::Win32::Foundation::{
@@ -21,9 +20,10 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::handle::{check, own};
+use super::running::Running;
 
 /// Puts a copy of `handle` into `child`.
-pub(super) fn give(child: &Child, handle: &OwnedHandle) -> io::Result<u64> {
+pub(super) fn give(child: &Running, handle: &OwnedHandle) -> io::Result<u64> {
     let value = duplicate(
         this(),
         handle.as_handle(),
@@ -35,7 +35,7 @@ pub(super) fn give(child: &Child, handle: &OwnedHandle) -> io::Result<u64> {
 }
 
 /// Puts a handle on this process into `child`, good for waiting until this process ends and for nothing else.
-pub(super) fn give_this_process(child: &Child) -> io::Result<u64> {
+pub(super) fn give_this_process(child: &Running) -> io::Result<u64> {
     let value = duplicate(this(), this(), child.as_handle(), SYNCHRONIZE, 0)?;
     Ok(word(child.id(), value))
 }

@@ -3,10 +3,11 @@
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE, ERROR_NO_DATA};
+use windows_sys::Win32::System::Console::STD_INPUT_HANDLE;
 use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
 
 use super::exit::Exit;
@@ -14,6 +15,7 @@ use super::handle::is;
 use super::job::Job;
 use super::pipe::{self, Direction};
 use super::process::Process;
+use super::running::{self, Running};
 use super::stream::Channel;
 use super::{remote, stdin, timed};
 use crate::handoff::{CHANNEL_VARIABLE, End, Note, Preface, RealStdin, Token};
@@ -34,36 +36,42 @@ pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Resu
     command.env(CHANNEL_VARIABLE, note.to_string());
     let started = start(command, theirs, options.kill_tree);
     command.env_remove(CHANNEL_VARIABLE);
-    let (child, job) = started?;
+    let (child, pipes) = started?;
     child.hand_over(&ours, real, options.orphan_grace, token)?;
-    child.spawned(ours, stdin, job)
+    child.spawned(ours, Pipes { stdin, ..pipes })
 }
 
 /// Starts `command` with `theirs` in its stdin slot, held until [`Unfinished::spawned`] if it is to be in a job.
-pub(super) fn start(
+fn start(
     command: &mut Command,
     theirs: OwnedHandle,
     kill_tree: bool,
-) -> io::Result<(Unfinished, Option<Job>)> {
+) -> io::Result<(Unfinished, Pipes)> {
     let job = kill_tree.then(Job::new).transpose()?;
     command.stdin(Stdio::from(theirs));
     if job.is_some() {
         // The flags that the user has set cannot be asked for. The documentation of `kill_tree` says so.
         command.creation_flags(CREATE_SUSPENDED);
     }
-    let started = command.spawn();
+    let started = running::starting(|| command.spawn());
     // The command can be used again, and holds nothing of this spawn: its end of the channel is the child's alone.
     command.stdin(Stdio::inherit());
     if job.is_some() {
         command.creation_flags(0);
     }
-    Ok((Unfinished(Some(started?)), job))
+    let mut child = started?;
+    let pipes = Pipes {
+        stdin: None,
+        stdout: child.stdout.take(),
+        stderr: child.stderr.take(),
+    };
+    Ok((Unfinished::new(child.into(), job), pipes))
 }
 
 /// What the child is to have as its standard input, and what of it stays here.
 fn real_stdin(stdin: Stdin) -> io::Result<(Option<OwnedHandle>, Option<ChildStdin>)> {
     match stdin {
-        Stdin::Inherit => Ok((stdin::copy(), None)),
+        Stdin::Inherit => Ok((stdin::copy(STD_INPUT_HANDLE), None)),
         Stdin::Null => Ok((None, None)),
         Stdin::Piped => {
             let (write, read) = pipe::pair(Direction::ToClient)?;
@@ -73,40 +81,55 @@ fn real_stdin(stdin: Stdin) -> io::Result<(Option<OwnedHandle>, Option<ChildStdi
     }
 }
 
+/// This side's ends of the child's standard streams.
+pub(super) struct Pipes {
+    pub(super) stdin: Option<ChildStdin>,
+    pub(super) stdout: Option<ChildStdout>,
+    pub(super) stderr: Option<ChildStderr>,
+}
+
 /// A child that is ended again if something goes wrong before `spawn` has returned it.
-pub(super) struct Unfinished(Option<Child>);
+pub(super) struct Unfinished {
+    child: Option<Running>,
+    job: Option<Job>,
+}
 
 impl Unfinished {
+    /// `job` is for a child that is held.
+    pub(super) fn new(child: Running, job: Option<Job>) -> Self {
+        let child = Some(child);
+        Self { child, job }
+    }
+
     /// Lets it run if it was held, and takes charge of it.
     pub(super) fn spawned<S: End>(
-        self,
+        mut self,
         ours: OwnedHandle,
-        stdin: Option<ChildStdin>,
-        job: Option<Job>,
+        pipes: Pipes,
     ) -> io::Result<Spawned<S>> {
-        if let Some(job) = &job {
+        if let Some(job) = &self.job {
             job.start(self.get().as_handle(), self.get().id())?;
         }
         let mut channel = S::of_channel(Channel(ours))?;
         channel.read_by(Exit::of(self.get())?);
-        let mut child = self.finish();
+        let job = self.job.take();
         Ok(Spawned {
             channel,
-            stdin,
-            stdout: child.stdout.take(),
-            stderr: child.stderr.take(),
-            process: crate::Process(Process::new(child, job)),
+            stdin: pipes.stdin,
+            stdout: pipes.stdout,
+            stderr: pipes.stderr,
+            process: crate::Process(Process::new(self.finish(), job)),
         })
     }
 
-    fn get(&self) -> &Child {
-        self.0
+    fn get(&self) -> &Running {
+        self.child
             .as_ref()
             .expect("only `finish` takes it, and ends this")
     }
 
-    fn finish(mut self) -> Child {
-        self.0
+    fn finish(mut self) -> Running {
+        self.child
             .take()
             .expect("only `finish` takes it, and ends this")
     }
@@ -154,10 +177,10 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
+        if let Some(child) = self.child.take() {
             // Nothing better can be done with an error while another one is being reported.
             let _ = child.kill();
-            let _ = child.wait();
+            let _ = timed::wait(&child, ENDING);
         }
     }
 }

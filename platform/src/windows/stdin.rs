@@ -7,22 +7,28 @@ use std::ptr::null_mut;
 use windows_sys::Win32::Foundation::{
     HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, SetHandleInformation,
 };
-use windows_sys::Win32::System::Console::{GetStdHandle, STD_INPUT_HANDLE, SetStdHandle};
+use windows_sys::Win32::System::Console::{
+    GetStdHandle, STD_HANDLE, STD_INPUT_HANDLE, SetStdHandle,
+};
 
 use super::handle::check;
 
 /// What is in the slot, if anything.
 pub(super) fn get() -> Option<HANDLE> {
-    // SAFETY: reads a field of the process.
-    let slot = unsafe { GetStdHandle(STD_INPUT_HANDLE) };
-    (!slot.is_null() && slot != INVALID_HANDLE_VALUE).then_some(slot)
+    content(STD_INPUT_HANDLE)
 }
 
-/// A copy of the slot, if anything is in it: some programs have none, or a number that is no handle any more.
-pub(super) fn copy() -> Option<OwnedHandle> {
+/// A copy of a standard slot, if anything is in it: some programs have none, or a number that is no handle any more.
+pub(super) fn copy(slot: STD_HANDLE) -> Option<OwnedHandle> {
     // SAFETY: used for one call, which fails for a number that is no handle.
-    let slot = unsafe { BorrowedHandle::borrow_raw(get()?) };
+    let slot = unsafe { BorrowedHandle::borrow_raw(content(slot)?) };
     slot.try_clone_to_owned().ok()
+}
+
+fn content(slot: STD_HANDLE) -> Option<HANDLE> {
+    // SAFETY: reads a field of the process.
+    let content = unsafe { GetStdHandle(slot) };
+    (!content.is_null() && content != INVALID_HANDLE_VALUE).then_some(content)
 }
 
 /// Puts `handle` into the slot, for good: whoever uses stdin does not own it. `None` empties the slot.
