@@ -106,6 +106,15 @@ impl Stream {
         self.0.try_read(buf)
     }
 
+    /// How many bytes have arrived and were not read: never too few, and hardly too many.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn arrived(&self) -> io::Result<u64> {
+        self.0.arrived()
+    }
+
     /// Writes as much as there is room for, and answers how much the system has taken: that arrives even if this
     /// process ends the next moment.
     ///

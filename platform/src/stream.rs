@@ -74,6 +74,15 @@ impl ReadHalf {
     pub fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.try_read(buf)
     }
+
+    /// How many bytes have arrived and were not read: never too few, and hardly too many.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn arrived(&self) -> io::Result<u64> {
+        self.0.arrived()
+    }
 }
 
 #[cfg(feature = "node")]

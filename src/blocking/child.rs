@@ -13,7 +13,7 @@ use crate::blocking::receiver::Got;
 use crate::blocking::{Connection, Process, deadline};
 use crate::error::{Error, Result};
 use crate::life::{
-    EXIT_FOLLOWS, Event, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
+    EXIT_FOLLOWS, Event, Looks, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
 };
 
 /// A child process and the connection to it. Made by [`Command::spawn`](crate::blocking::Command::spawn) and
@@ -60,6 +60,7 @@ pub struct Child<Tx: ?Sized, Rx> {
     process: Process,
     connection: Connection<Tx, Rx>,
     stage: Stage,
+    looks: Looks,
     /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).
     pub stdin: Option<ChildStdin>,
     /// The reading end of the child's standard output, if that is piped.
@@ -75,6 +76,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             connection,
             process,
             stage: Stage::Messages,
+            looks: Looks::default(),
             stdin,
             stdout,
             stderr,

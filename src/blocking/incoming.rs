@@ -150,6 +150,17 @@ impl Incoming {
         reader.filled(inbox, read)
     }
 
+    /// How many bytes wait to be read or to be taken from what was put aside.
+    pub(super) fn waiting(&self, stream: &Stream) -> u64 {
+        let reader = lock(&self.reader);
+        let in_stream = match reader.end {
+            // Whatever is wrong with it, a read tells.
+            None => stream.arrived().unwrap_or(u64::MAX),
+            Some(_) => 0,
+        };
+        in_stream.saturating_add(reader.ahead.len() as u64)
+    }
+
     /// Puts aside what has arrived, as far as the limit allows.
     pub(super) fn read_ahead(&self, stream: &Stream) -> Ahead {
         let mut reader = match self.reader.try_lock() {

@@ -12,8 +12,9 @@ use crate::blocking::deadline;
 use crate::blocking::incoming::{Wait, Woken};
 use crate::blocking::link::Link;
 use crate::error::{Error, ErrorKind, Result};
+use crate::life::Looks;
 use crate::session::{End, Line as _, Next, Talk, at_peer, empty};
-use crate::wire::{Agreement, Body};
+use crate::wire::{Agreement, Body, Inbox};
 
 /// The incoming half of a [`Connection`](crate::blocking::Connection).
 ///
@@ -139,7 +140,7 @@ impl<M> Receiver<M> {
             }
         }
         while !self.talk.greeted(&*self.link)? {
-            if !self.fill_now()? {
+            if !self.fill_at_last()? {
                 return Ok(false);
             }
         }
@@ -169,19 +170,14 @@ impl<M> Receiver<M> {
             };
             match self.fill(wait)? {
                 Woken::Filled => {}
-                // What is not there now will never come, whoever else still holds the channel open.
-                Woken::Exited => return self.take_now(&mut read, Got::Exited),
+                Woken::Exited => return self.take_at_last(&mut read),
                 Woken::TimedOut => return Ok(Got::TimedOut),
             }
         }
     }
 
     /// Gives a message that is already there to `read`.
-    pub(super) fn take_now<R>(
-        &mut self,
-        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
-        or: Got<R>,
-    ) -> Result<Got<R>> {
+    fn take_now<R>(&mut self, read: &mut Option<impl FnOnce(Body<'_>) -> R>) -> Result<Got<R>> {
         loop {
             match self.talk.next(&*self.link, read)? {
                 Next::Message(value) => return Ok(Got::Message(value)),
@@ -190,7 +186,25 @@ impl<M> Receiver<M> {
             }
             self.link.push_out_quietly();
             if !self.fill_now()? {
-                return Ok(or);
+                return Ok(Got::TimedOut);
+            }
+        }
+    }
+
+    /// The same when the other process has exited: what is not there now will never come, whoever else still holds the
+    /// channel open.
+    pub(super) fn take_at_last<R>(
+        &mut self,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Result<Got<R>> {
+        loop {
+            match self.talk.next(&*self.link, read)? {
+                Next::Message(value) => return Ok(Got::Message(value)),
+                Next::End => return Ok(Got::End),
+                Next::NeedMore => {}
+            }
+            if !self.fill_at_last()? {
+                return Ok(Got::Exited);
             }
         }
     }
@@ -215,6 +229,23 @@ impl<M> Receiver<M> {
         filled.map_err(|end| self.talk.ended(&*self.link, end))
     }
 
+    /// Reads what the process that has exited can have written; `false` if that was everything.
+    fn fill_at_last(&mut self) -> Result<bool> {
+        let link = &*self.link;
+        let waiting = || link.incoming().waiting(link.stream());
+        let read = |inbox: &mut Inbox| {
+            link.incoming()
+                .fill_now(link, inbox)
+                .map(|filled| filled.then_some(()))
+                .transpose()
+        };
+        match self.talk.read_last(waiting, read) {
+            Some(Ok(())) => Ok(true),
+            Some(Err(end)) => Err(self.talk.ended(link, end)),
+            None => Ok(false),
+        }
+    }
+
     /// The error for a channel that nobody will write to any more.
     pub(super) fn ended(&self) -> Error {
         self.talk.ended(&*self.link, End::Held)
@@ -227,7 +258,11 @@ impl<M> Receiver<M> {
     /// Reads what arrives and keeps it for later, as far as the read-ahead limit allows, until the process has ended or
     /// the time is over.
     pub(super) fn keep(&mut self, process: &mut Process, until: Option<Instant>) {
+        let mut looks = Looks::default();
         while self.talk.keep(&*self.link) {
+            if looks.is_due(None) && !matches!(process.try_wait(), Ok(None)) {
+                break;
+            }
             let wait = Wait {
                 exit: Some(process),
                 until,
@@ -272,7 +307,7 @@ impl<M> Receiver<M> {
             }
         }
         while !self.talk.has_taken(&*self.link, sent)? {
-            match self.fill_now() {
+            match self.fill_at_last() {
                 Ok(true) => {}
                 Ok(false) => return self.talk.close_at_end(&*self.link, sent, self.ended()),
                 Err(error) => return self.talk.close_at_end(&*self.link, sent, error),
@@ -362,7 +397,7 @@ impl<M: DeserializeOwned> Receiver<M> {
     /// # }
     /// ```
     pub fn try_recv(&mut self) -> Result<Option<M>> {
-        let got = self.take_now(&mut Some(|body: Body<'_>| body.decode()), Got::TimedOut)?;
+        let got = self.take_now(&mut Some(|body: Body<'_>| body.decode()))?;
         if let (Got::TimedOut, Some(hello)) = (&got, self.hello) {
             if !self.talk.is_greeted() && is_over(hello) {
                 return Err(self.talk.too_late(&*self.link));

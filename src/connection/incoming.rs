@@ -107,6 +107,17 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
         }
     }
 
+    /// How many bytes wait to be read or to be taken from what was put aside; `arrived` tells how many are in a transport.
+    pub(super) fn waiting(&self, arrived: impl FnOnce(&R) -> io::Result<u64>) -> u64 {
+        let reader = lock(&self.reader);
+        let in_transport = match (reader.end, &reader.half) {
+            // Whatever is wrong with it, a read tells.
+            (None, Some(half)) => arrived(half).unwrap_or(u64::MAX),
+            _ => 0,
+        };
+        in_transport.saturating_add(reader.ahead.len() as u64)
+    }
+
     /// Reads aside for the receiver what has arrived, as far as the limit allows. For senders that wait for room: the
     /// other side may itself be waiting for us to read.
     ///

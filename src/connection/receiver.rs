@@ -19,7 +19,7 @@ use crate::connection::link::Link;
 use crate::error::{Error, Result};
 use crate::session::{End, Line as _, Next, Talk, at_peer, empty};
 use crate::transport::{Local, Transport};
-use crate::wire::{Agreement, Body};
+use crate::wire::{Agreement, Body, Inbox};
 
 /// The incoming half of a [`Connection`](crate::Connection).
 ///
@@ -253,6 +253,23 @@ impl<M, T: Transport> Receiver<M, T> {
         at_peer(&*self.link, error)
     }
 
+    /// Takes in what has already arrived. If that is nothing, nothing will come.
+    fn fill_or_end(&mut self) -> Result<()> {
+        match self.fill_now() {
+            Poll::Ready(result) => result,
+            Poll::Pending => self.ended(End::Held),
+        }
+    }
+
+    /// Takes in what has already arrived: `Pending` if that is nothing.
+    fn fill_now(&mut self) -> Poll<Result<()>> {
+        let filled = self.link.fill_now(self.talk.inbox());
+        filled.map(|filled| filled.or_else(|end| self.ended(end)))
+    }
+}
+
+/// The ends of children.
+impl<M> Receiver<M> {
     /// Like [`poll_ready`](Self::poll_ready) when the other process has exited.
     pub(crate) fn ready_at_last(&mut self) -> Result<()> {
         while !self.greeted()? {
@@ -277,16 +294,17 @@ impl<M, T: Transport> Receiver<M, T> {
     }
 
     fn fill_at_last(&mut self) -> Result<()> {
-        match self.fill_now() {
-            Poll::Ready(result) => result,
-            Poll::Pending => self.ended(End::Held),
+        let link = &*self.link;
+        let waiting = || link.incoming().waiting(|half| half.arrived());
+        let read = |inbox: &mut Inbox| match link.fill_now(inbox) {
+            Poll::Ready(filled) => Some(filled),
+            Poll::Pending => None,
+        };
+        match self.talk.read_last(waiting, read) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(end)) => self.ended(end),
+            None => self.ended(End::Held),
         }
-    }
-
-    /// Takes in what has already arrived: `Pending` if that is nothing.
-    fn fill_now(&mut self) -> Poll<Result<()>> {
-        let filled = self.link.fill_now(self.talk.inbox());
-        filled.map(|filled| filled.or_else(|end| self.ended(end)))
     }
 }
 

@@ -35,7 +35,8 @@ pub enum Event<M> {
     Message(M),
     /// No more messages come: the other side said goodbye, or is gone.
     Disconnect,
-    /// The child process has ended and was reaped. Never comes from a parent.
+    /// The child process has ended and was reaped. Never comes from a parent. A grandchild that holds the channel open, or
+    /// writes to it without a pause, does not delay it.
     Exit(ExitStatus),
 }
 

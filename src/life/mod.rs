@@ -94,6 +94,24 @@ impl Life {
     }
 }
 
+/// When to look for the exit of a process although messages come: a grandchild that holds the channel may write to it
+/// without a pause.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    received: u8,
+}
+
+impl Looks {
+    /// Whether it is time to look, before something more is received.
+    pub(crate) fn is_due(&mut self, status: Option<ExitStatus>) -> bool {
+        self.received = (self.received + 1) % RECEIVED;
+        self.received == 0 || status.is_some()
+    }
+}
+
+/// How many times something may be received before the exit is looked for.
+const RECEIVED: u8 = 64;
+
 impl Drop for Life {
     fn drop(&mut self) {
         if self.kill_on_drop {

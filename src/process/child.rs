@@ -11,13 +11,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
-use tokio::task::coop::has_budget_remaining;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 use tokio::time::timeout;
 
 use crate::Connection;
 use crate::error::{Error, Result};
 use crate::life::{
-    EXIT_FOLLOWS, Event, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
+    EXIT_FOLLOWS, Event, Looks, STDERR_IS_THERE, STDERR_TAIL, Stage, may_be_exit, with_tail,
 };
 use crate::process::Process;
 use crate::wire::Body;
@@ -67,6 +67,7 @@ pub struct Child<Tx: ?Sized, Rx> {
     process: Process,
     pub(super) connection: Connection<Tx, Rx>,
     stage: Stage,
+    looks: Looks,
     /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).
     pub stdin: Option<ChildStdin>,
     /// The reading end of the child's standard output, if that is piped.
@@ -82,6 +83,7 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             connection,
             process,
             stage: Stage::Messages,
+            looks: Looks::default(),
             stdin,
             stdout,
             stderr,
@@ -211,6 +213,10 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         cx: &mut Context<'_>,
         read: &mut Option<impl FnOnce(Body<'_>) -> R>,
     ) -> Poll<Result<Option<R>>> {
+        if let Some(exit) = self.exit_if_due() {
+            ready!(poll_proceed(cx)).made_progress();
+            return Poll::Ready(self.recv_last_with(exit, read));
+        }
         let receiver = self.connection.receiver_mut();
         if let Poll::Ready(result) = receiver.poll_recv_with(cx, read) {
             return Poll::Ready(result);
@@ -221,6 +227,14 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         }
         let exit = ready!(self.poll_exit(cx));
         Poll::Ready(self.recv_last_with(exit, read))
+    }
+
+    /// The exit, if it is known, or if it is time to look for it although messages come.
+    pub(super) fn exit_if_due(&mut self) -> Option<Result<ExitStatus>> {
+        match self.looks.is_due(self.process.0.status()) {
+            true => self.try_wait().transpose(),
+            false => None,
+        }
     }
 
     /// Messages first, even if the system does not tell how the process ended.

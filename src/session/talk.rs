@@ -26,6 +26,8 @@ pub(crate) struct Talk {
     peer: Peer,
     /// How many bytes may wait to be received.
     limit: usize,
+    /// The other process has ended: how many bytes of the stream it can have written at most; `None` if all were read.
+    last: Option<Option<u64>>,
     #[cfg(feature = "node")]
     handles: Handles,
 }
@@ -103,6 +105,7 @@ impl Talk {
             late: false,
             peer: Peer::default(),
             limit: config.read_ahead_limit(),
+            last: None,
             #[cfg(feature = "node")]
             handles: Handles::default(),
         }
@@ -119,6 +122,31 @@ impl Talk {
     /// Whether the other side has said hello.
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeted
+    }
+
+    /// Reads once more, with `read`, what a process that has ended can have written: no more than lay in the channel when
+    /// this was first asked, after its end; `waiting` tells how much that is. `None` when that was everything.
+    ///
+    /// Somebody else who holds the channel may write to it for ever. Of that no more is read than comes along with the
+    /// read behind the last byte, which tells whether the channel was closed.
+    pub(crate) fn read_last<T>(
+        &mut self,
+        waiting: impl FnOnce() -> u64,
+        read: impl FnOnce(&mut Inbox) -> Option<T>,
+    ) -> Option<T> {
+        let received = self.inbox.received();
+        let last = *self
+            .last
+            .get_or_insert_with(|| Some(received.saturating_add(waiting())));
+        let more = match last {
+            Some(last) if received <= last => read(&mut self.inbox),
+            _ => None,
+        };
+        if more.is_none() {
+            // What comes from now on is of somebody else.
+            self.last = Some(None);
+        }
+        more
     }
 
     /// Takes the next message out of what has been read, and gives it to `read`.
@@ -439,4 +467,50 @@ fn no_hello(line: &impl Line) -> Error {
         ErrorKind::Timeout,
         format!("hear from {}: it did not say hello in time", line.peer()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads, at each call as much as is told, and tells how much that was before it was over.
+    fn read_all(talk: &mut Talk, waiting: u64, reads: &[usize]) -> usize {
+        let mut reads = reads.iter().copied();
+        let mut count = 0;
+        while let Some(read) = talk.read_last(
+            || waiting,
+            |inbox| {
+                let read = reads.next()?;
+                inbox.absorb(&mut vec![0; read]);
+                Some(read)
+            },
+        ) {
+            count += read;
+        }
+        count
+    }
+
+    #[test]
+    fn behind_what_was_there_at_the_end_one_read_tells_whether_the_channel_is_closed() {
+        let forever = [40; 100];
+        let mut talk = Talk::new(&Config::new());
+        talk.inbox.absorb(&mut vec![0; 1000]);
+        // Up to byte 100 it may be of the process, and with the read behind that comes what comes.
+        assert_eq!(read_all(&mut talk, 100, &forever), 120);
+        let mut talk = Talk::new(&Config::new());
+        assert_eq!(read_all(&mut talk, 80, &forever), 120);
+        let mut talk = Talk::new(&Config::new());
+        assert_eq!(read_all(&mut talk, 0, &forever), 40);
+    }
+
+    #[test]
+    fn what_comes_after_nothing_was_there_is_of_somebody_else() {
+        let mut talk = Talk::new(&Config::new());
+        assert_eq!(read_all(&mut talk, 100, &[40]), 40);
+        assert_eq!(read_all(&mut talk, 100, &[40]), 0);
+        assert_eq!(
+            read_all(&mut Talk::new(&Config::new()), u64::MAX, &[40, 40]),
+            80
+        );
+    }
 }

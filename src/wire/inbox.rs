@@ -49,6 +49,8 @@ pub struct Inbox {
     order_seen: Order,
     /// How many of those are messages.
     messages_seen: u64,
+    /// How many bytes have come in all.
+    received: u64,
 }
 
 impl Inbox {
@@ -80,6 +82,7 @@ impl Inbox {
             seen: 0,
             order_seen: Order::default(),
             messages_seen: 0,
+            received: 0,
         }
     }
 
@@ -120,6 +123,7 @@ impl Inbox {
     /// assert_eq!(inbox.buffered(), 1);
     /// ```
     pub fn filled(&mut self, n: usize) {
+        self.received += n as u64;
         let arrived = self.buffer.filled(n);
         let kept = self.grammar.strip(arrived);
         self.buffer.drop_last(n - kept);
@@ -138,6 +142,7 @@ impl Inbox {
     /// assert_eq!((inbox.buffered(), bytes.len()), (4, 0));
     /// ```
     pub fn absorb(&mut self, bytes: &mut Vec<u8>) {
+        self.received += bytes.len() as u64;
         let kept = self.grammar.strip(bytes);
         bytes.truncate(kept);
         self.buffer.absorb(bytes);
@@ -315,6 +320,21 @@ impl Inbox {
     /// ```
     pub fn buffered(&self) -> usize {
         self.buffer.unread().len()
+    }
+
+    /// How many bytes have come in all, those included that were taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::wire::{Hello, Inbox, Limits};
+    ///
+    /// let mut inbox = Inbox::new(Limits::new(), Hello::new());
+    /// inbox.absorb(&mut b"\x89OFS".to_vec());
+    /// assert_eq!(inbox.received(), 4);
+    /// ```
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// The peer's hello, once [`next`](Self::next) or [`look_ahead`](Self::look_ahead) has found it.

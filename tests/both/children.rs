@@ -149,6 +149,131 @@ claim! {
 claim! {
     #[ignore = "entry point of a child process"]
     #[expect(unreachable_code, reason = "it does not return")]
+    fn child_leaves_its_channel_to_a_flood() {
+        let channel = crate::flood::stdin();
+        let mut parent = Parent::<str, String>::attach()?;
+        // Behind the hello.
+        wait!(parent.send("first words"))?;
+        leave_behind(both_kinds!("children::grandchild_floods_the_channel")[0], channel.into());
+        wait!(parent.recv())?;
+        wait!(parent.send("last words"))?;
+        std::process::exit(0);
+    }
+}
+
+claim! {
+    #[ignore = "entry point of a grandchild process"]
+    fn grandchild_floods_the_channel() {
+        // A string of 200 bytes.
+        let frame = [&b"\0\0\0\xcb\0\xd9\xc8"[..], &[b'x'; 200]].concat();
+        // Enough to be faster than who reads. Until the parent closes the channel.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut channel = std::fs::File::from(crate::flood::stdin());
+                    while crate::flood::write_patiently(&mut channel, &frame).is_ok() {}
+                });
+            }
+        });
+    }
+}
+
+/// How many messages of a flood are received before the child is told to exit.
+const FLOOD: usize = 1000;
+
+claim! {
+    fn a_grandchild_that_writes_without_pause_delays_neither_recv_nor_the_exit() {
+        for entry in both_kinds!("children::child_leaves_its_channel_to_a_flood") {
+            let mut child = role(entry).spawn::<str, String>()?;
+            assert_eq!(wait!(child.recv())?.as_deref(), Some("first words"));
+            let (mut flood, mut last_words) = (0, false);
+            let error = loop {
+                match wait!(child.recv()) {
+                    Ok(Some(text)) if text == "last words" => last_words = true,
+                    Ok(text) => {
+                        assert_eq!(text.unwrap().len(), 200);
+                        flood += 1;
+                        if flood == FLOOD {
+                            wait!(child.send("exit"))?;
+                        }
+                    }
+                    Err(error) => break error,
+                }
+            };
+            assert!(last_words);
+            // What was there last may be half a message of the grandchild.
+            assert!(matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Truncated), "{error}");
+            assert_eq!(wait!(child.recv()).unwrap_err().kind(), error.kind());
+            assert!(wait!(child.wait())?.success());
+        }
+    }
+}
+
+claim! {
+    fn the_exit_is_an_event_though_a_grandchild_writes_without_pause() {
+        for entry in both_kinds!("children::child_leaves_its_channel_to_a_flood") {
+            let mut child = role(entry).spawn::<str, String>()?;
+            let (mut flood, mut last_words) = (0, false);
+            let status = loop {
+                match wait!(child.event()) {
+                    Ok(Some(Event::Message(text))) => {
+                        last_words |= text == "last words";
+                        flood += 1;
+                        if flood == FLOOD {
+                            wait!(child.send("exit"))?;
+                        }
+                    }
+                    Ok(Some(Event::Exit(status))) => break status,
+                    Ok(event) => assert_eq!(event, Some(Event::Disconnect)),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Truncated, "{error}"),
+                }
+            };
+            assert!(last_words);
+            assert!(status.success());
+        }
+    }
+}
+
+claim! {
+    fn who_polls_sees_the_exit_though_a_grandchild_writes_without_pause() {
+        for entry in both_kinds!("children::child_leaves_its_channel_to_a_flood") {
+            let mut child = role(entry).spawn::<str, String>()?;
+            assert_eq!(wait!(child.recv())?.as_deref(), Some("first words"));
+            wait!(child.send("exit"))?;
+            let mut last_words = false;
+            let error = loop {
+                match child.try_recv() {
+                    Ok(text) => last_words |= text.unwrap() == "last words",
+                    Err(error) if error.kind() == ErrorKind::Empty => std::thread::yield_now(),
+                    Err(error) => break error,
+                }
+            };
+            assert!(last_words);
+            assert!(matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Truncated), "{error}");
+            assert!(child.try_wait()?.is_some());
+        }
+    }
+}
+
+claim! {
+    fn what_a_child_sent_is_received_after_its_end_though_a_grandchild_writes_without_pause() {
+        for entry in both_kinds!("children::child_leaves_its_channel_to_a_flood") {
+            let mut child = role(entry).spawn::<str, String>()?;
+            assert_eq!(wait!(child.recv())?.as_deref(), Some("first words"));
+            wait!(child.send("exit"))?;
+            assert!(wait!(child.wait())?.success());
+            let mut last_words = false;
+            while let Ok(Some(text)) = wait!(child.recv()) {
+                last_words |= text == "last words";
+            }
+            assert!(last_words);
+        }
+    }
+}
+
+claim! {
+    #[ignore = "entry point of a child process"]
+    #[expect(unreachable_code, reason = "it does not return")]
     fn child_is_deaf() {
         let parent = Parent::<str, String>::attach()?;
         wait!(parent.send("here"))?;

@@ -15,6 +15,8 @@
 
 use std::time::Duration;
 
+#[path = "../support/flood.rs"]
+mod flood;
 #[path = "../support/grandchild.rs"]
 mod grandchild;
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use interprocess::local_socket::Listener as LocalListener;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, ioctl_fionbio};
+use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, shutdown};
 
@@ -127,6 +127,10 @@ impl Stream {
 
     pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.read(buf, RecvFlags::DONTWAIT)
+    }
+
+    pub(crate) fn arrived(&self) -> io::Result<u64> {
+        Ok(ioctl_fionread(&self.fd)?)
     }
 
     fn read(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {

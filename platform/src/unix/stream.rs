@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UnixStream;
@@ -151,6 +151,10 @@ pub(crate) struct ReadHalf {
 }
 
 impl ReadHalf {
+    pub(crate) fn arrived(&self) -> io::Result<u64> {
+        Ok(ioctl_fionread(self.readable.get_ref())?)
+    }
+
     pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "node")]
         if let Some(received) = &mut self.received {

@@ -91,6 +91,13 @@ impl Stream {
         }
     }
 
+    pub(crate) fn arrived(&self) -> io::Result<u64> {
+        match &*lock(&self.read) {
+            Some(read) => read.arrived(),
+            None => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         let write = &mut *lock(&self.write);
         let Some(write) = write else {

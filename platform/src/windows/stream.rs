@@ -175,6 +175,13 @@ impl ReadHalf {
         Poll::Ready(Ok(()))
     }
 
+    /// With what an operation may have got that still runs or was not asked for.
+    pub(crate) fn arrived(&self) -> io::Result<u64> {
+        // Without a writer there is nothing in a pipe that is empty.
+        let waiting = pipe::arrived(self.operation.port().pipe()).unwrap_or(0);
+        Ok((self.unread.len() + ReadSize::MAX + waiting) as u64)
+    }
+
     pub(crate) fn try_read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.unread.is_empty() && !buf.is_empty() && self.try_fill()? == 0 {
             return Ok(0);

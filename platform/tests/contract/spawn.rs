@@ -103,8 +103,14 @@ async fn try_read_finds_everything_after_the_exit_while_a_grandchild_holds_the_c
         options.kill_tree = true;
         let mut child = Child::spawn_with(&mut command, options);
         child.succeeds().await;
+        // Never too few, or what a child has sent would be lost.
+        let words = b"last words".len() as u64;
+        let arrived = child.read.arrived().unwrap();
+        assert!((words..=words + 64 * 1024).contains(&arrived), "{arrived}");
         let mut buffer = [0; 64];
-        let n = child.read.try_read(&mut buffer).unwrap();
+        let n = child.read.try_read(&mut buffer[..4]).unwrap();
+        assert!(child.read.arrived().unwrap() >= words - n as u64);
+        let n = n + child.read.try_read(&mut buffer[n..]).unwrap();
         assert_eq!(&buffer[..n], b"last words");
         assert_eq!(
             child.read.try_read(&mut buffer).unwrap_err().kind(),

@@ -1,5 +1,6 @@
 //! The messages of a [`Child`]: what its connection does, and the end of it when the process has ended.
 
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -95,6 +96,9 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
         read: impl FnOnce(Body<'_>) -> R,
         until: Option<Instant>,
     ) -> Result<Got<R>> {
+        if let Some(exit) = self.exit_if_due() {
+            return self.take_at_last(exit, &mut Some(read));
+        }
         let receiver = self.connection.receiver();
         let got = receiver.wait_with(read, Some(self.process.platform()), until);
         if let Ok(Got::Exited) = got {
@@ -102,6 +106,26 @@ impl<Tx: ?Sized, Rx> Child<Tx, Rx> {
             self.try_wait()?;
         }
         got
+    }
+
+    /// The exit, if it is known, or if it is time to look for it although messages come.
+    fn exit_if_due(&mut self) -> Option<Result<ExitStatus>> {
+        match self.looks.is_due(self.process.0.status()) {
+            true => self.try_wait().transpose(),
+            false => None,
+        }
+    }
+
+    /// Messages first, even if the system does not tell how the process ended.
+    fn take_at_last<R>(
+        &mut self,
+        exit: Result<ExitStatus>,
+        read: &mut Option<impl FnOnce(Body<'_>) -> R>,
+    ) -> Result<Got<R>> {
+        match (self.connection.receiver().take_at_last(read)?, exit) {
+            (Got::Exited, Err(error)) => Err(error),
+            (last, _) => Ok(last),
+        }
     }
 }
 
@@ -162,6 +186,11 @@ impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
 impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     /// Receives the child's next message; `Ok(None)` after its goodbye.
     ///
+    /// When the process has ended, this gives everything that it had sent and then ends at once. A grandchild that holds
+    /// the channel open cannot delay that, even if it writes without a pause: of what it writes, only that is read which
+    /// lies in the channel when the end of the child is seen, or comes along with it. The stream may then end within a
+    /// message of the grandchild, which is [`ErrorKind::Truncated`].
+    ///
     /// # Errors
     ///
     /// As [`Receiver::recv`](crate::blocking::Receiver::recv). The text of a connection that broke tells how the process
@@ -204,21 +233,21 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     ///
     /// See [`Receiver::try_recv`](crate::blocking::Receiver::try_recv).
     pub fn try_recv(&mut self) -> Result<Option<Rx>> {
-        let empty = match self.connection.try_recv() {
-            Err(error) if error.kind() == ErrorKind::Empty => error,
-            answer => return answer,
+        let exit = match self.exit_if_due() {
+            Some(exit) => exit,
+            None => {
+                let empty = match self.connection.try_recv() {
+                    Err(error) if error.kind() == ErrorKind::Empty => error,
+                    answer => return answer,
+                };
+                // A grandchild may hold the channel open, which must not hide the end from who only polls.
+                let Some(exit) = self.try_wait().transpose() else {
+                    return Err(empty);
+                };
+                exit
+            }
         };
-        // A grandchild may hold the channel open, which must not hide the end from who only polls.
-        let Some(exit) = self.try_wait().transpose() else {
-            return Err(empty);
-        };
-        let receiver = self.connection.receiver();
-        let read = &mut Some(|body: Body<'_>| body.decode());
-        let last = receiver.take_now(read, Got::Exited)?;
-        match (last, exit) {
-            // Messages first, even if the system does not tell how the process ended.
-            (Got::Exited, Err(error)) => Err(error),
-            (last, _) => receiver.decoded(last),
-        }
+        let last = self.take_at_last(exit, &mut Some(|body: Body<'_>| body.decode()))?;
+        self.connection.receiver().decoded(last)
     }
 }

@@ -48,10 +48,10 @@ impl<M, T: Transport> Receiver<M, T> {
     }
 
     /// Like [`poll_close`](Self::poll_close) when the other process has exited: an answer that is not there now will
-    /// never come.
+    /// never come. Who writes to a channel that is held stops at the read-ahead limit.
     pub(in crate::connection) fn close_at_last(&mut self, sent: u64) -> Result<()> {
         while !self.talk.has_taken(&*self.link, sent)? {
-            if let Err(error) = self.fill_at_last() {
+            if let Err(error) = self.fill_or_end() {
                 return self.talk.close_at_end(&*self.link, sent, error);
             }
         }

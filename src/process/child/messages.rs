@@ -221,7 +221,10 @@ impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
 impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     /// Receives the child's next message; `Ok(None)` after its goodbye.
     ///
-    /// When the process has ended, this gives everything that it had sent and then ends at once.
+    /// When the process has ended, this gives everything that it had sent and then ends at once. A grandchild that holds
+    /// the channel open cannot delay that, even if it writes without a pause: of what it writes, only that is read which
+    /// lies in the channel when the end of the child is seen, or comes along with it. The stream may then end within a
+    /// message of the grandchild, which is [`ErrorKind::Truncated`].
     ///
     /// # Errors
     ///
@@ -274,13 +277,19 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     /// # }
     /// ```
     pub fn try_recv(&mut self) -> Result<Option<Rx>> {
-        let empty = match self.connection.try_recv() {
-            Err(error) if error.kind() == ErrorKind::Empty => error,
-            answer => return answer,
-        };
-        // A grandchild may hold the channel open, which must not hide the end from who only polls.
-        let Some(exit) = self.try_wait().transpose() else {
-            return Err(empty);
+        let exit = match self.exit_if_due() {
+            Some(exit) => exit,
+            None => {
+                let empty = match self.connection.try_recv() {
+                    Err(error) if error.kind() == ErrorKind::Empty => error,
+                    answer => return answer,
+                };
+                // A grandchild may hold the channel open, which must not hide the end from who only polls.
+                let Some(exit) = self.try_wait().transpose() else {
+                    return Err(empty);
+                };
+                exit
+            }
         };
         let read = &mut Some(|body: Body<'_>| body.decode());
         let last = self.recv_last_with(exit, read)?;
