@@ -130,8 +130,12 @@ impl Buffer {
             self.sizes.record(self.end);
             (self.start, self.end) = (0, 0);
         }
-        let keep = self.sizes.worth_keeping();
-        if self.bytes.capacity() > 2 * keep && !self.wants_more() {
+        let capacity = self.bytes.capacity();
+        if capacity > 2 * SMALL && !self.wants_more() {
+            let keep = self.sizes.worth_keeping();
+            if capacity <= 2 * keep {
+                return;
+            }
             self.bytes.truncate(keep);
             self.bytes.shrink_to(keep);
             // That a large frame filled its room exactly does not mean that more is coming.
@@ -156,8 +160,13 @@ impl Sizes {
         self.next = (self.next + 1) % self.last.len();
     }
 
+    /// Whether so much memory is likely to be needed again.
+    pub(super) fn are_worth(&self, capacity: usize) -> bool {
+        capacity <= SMALL || capacity <= self.worth_keeping()
+    }
+
     /// The capacity that is likely to be needed again.
-    pub(super) fn worth_keeping(&self) -> usize {
+    fn worth_keeping(&self) -> usize {
         let mut sorted = self.last;
         sorted.sort_unstable();
         // A buffer that grows doubles, so it may be twice as large as what was in it.

@@ -281,7 +281,7 @@ impl Outbox {
         } else {
             self.sizes.record(batch.len());
         }
-        if self.bytes.capacity() > self.sizes.worth_keeping() {
+        if !self.sizes.are_worth(self.bytes.capacity()) {
             self.bytes = Vec::new();
         }
     }

@@ -63,8 +63,13 @@ pub const ALL: &[Contestant] = &[
     },
     Contestant {
         name: "raw-tokio",
-        how: "tokio's UnixStream, current-thread runtime, one write per message, no format",
-        does: |work| messages(work) || crowd(work),
+        how: "tokio's UnixStream, current-thread runtime, one write per message, no format; a child has a runtime too",
+        does: |work| messages(work) || processes(work) || crowd(work),
+    },
+    Contestant {
+        name: "raw-typed",
+        how: "blocking socketpair, a length and rmp-serde (named), one write(2) per message: the least that carries a struct",
+        does: messages,
     },
     Contestant {
         name: "offspring",

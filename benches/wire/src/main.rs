@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let right = listener.accept::<(), Small>().await?;
             one_way(left, right, count).await
         })?,
+        "blocking" => blocking(count)?,
         _ => return Err(format!("{what:?} is nothing that is counted").into()),
     }
     Ok(())
@@ -68,6 +69,20 @@ async fn one_way<T: offspring::transport::Transport>(
     for _ in 0..count {
         left.send(black_box(&message)).await?;
         black_box(right.recv().await?);
+    }
+    Ok(())
+}
+
+fn blocking(count: u64) -> offspring::Result<()> {
+    use offspring::blocking::{Connection, Listener};
+    let name = Name::unique()?;
+    let mut listener = Listener::bind(&name)?;
+    let left = Connection::<Small, ()>::connect(&name)?;
+    let mut right = listener.accept::<(), Small>()?;
+    let message = small();
+    for _ in 0..count {
+        left.send(black_box(&message))?;
+        black_box(right.recv()?);
     }
     Ok(())
 }

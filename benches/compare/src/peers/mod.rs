@@ -7,6 +7,7 @@ mod ours;
 mod raw;
 mod tarpc;
 mod threads;
+mod typed;
 mod zero;
 
 use std::process::Command;
@@ -36,6 +37,8 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
     Ok(match (name, small) {
         ("raw", _) => Box::new(raw::Blocking::open(size)?),
         ("raw-tokio", _) => Box::new(raw::Tokio::open(size, rt)?),
+        ("raw-typed", true) => Box::new(typed::Typed::<Small>::open(size)?),
+        ("raw-typed", false) => Box::new(typed::Typed::<Blob>::open(size)?),
         ("offspring-borrowed", _) => Box::new(ours::Borrowed::open(size, rt)?),
         ("offspring-blocking-borrowed", _) => Box::new(threads::Borrowed::open(name, size)?),
         (_, true) if name.starts_with("offspring-blocking") => {
@@ -72,6 +75,8 @@ pub fn echo(name: &str, size: usize, extra: &[String]) -> Result<()> {
     match (name, small) {
         ("raw", _) => raw::echo(size),
         ("raw-tokio", _) => runtime(name)?.block_on(raw::echo_tokio(size)),
+        ("raw-typed", true) => typed::echo::<Small>(),
+        ("raw-typed", false) => typed::echo::<Blob>(),
         ("offspring-borrowed", _) => runtime(name)?.block_on(ours::echo_borrowed()),
         ("offspring-blocking-borrowed", _) => threads::echo_borrowed(),
         (_, true) if name.starts_with("offspring-blocking") => threads::echo::<Small>(name),

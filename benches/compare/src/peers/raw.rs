@@ -113,7 +113,7 @@ impl Session for Tokio {
     }
 }
 
-fn start(name: &str, size: usize) -> Result<(UnixStream, Child)> {
+pub(super) fn start(name: &str, size: usize) -> Result<(UnixStream, Child)> {
     let (ours, theirs) = UnixStream::pair()?;
     let child = echo_command(name, size)?
         .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -121,7 +121,7 @@ fn start(name: &str, size: usize) -> Result<(UnixStream, Child)> {
     Ok((ours, child))
 }
 
-fn inherited() -> Result<UnixStream> {
+pub(super) fn inherited() -> Result<UnixStream> {
     Ok(UnixStream::from(
         std::io::stdin().as_fd().try_clone_to_owned()?,
     ))
