@@ -11,6 +11,7 @@ use crate::Config;
 use crate::blocking::incoming::{Ahead, Incoming};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Line, Permit, Queue, Taken, gone, lock};
+use crate::wire::Outline;
 
 /// What the two halves of a connection share.
 ///
@@ -197,8 +198,35 @@ impl Link {
         Ok(writer)
     }
 
+    /// Makes this thread the pilot for a message that it writes itself. False if something else has to leave before.
+    pub(super) fn take_off(&self, outline: &Outline) -> Result<bool> {
+        let mut writer = lock(&self.writer);
+        let free = !writer.has_pilot && self.queue.take_outlined(outline)?;
+        writer.has_pilot |= free;
+        Ok(free)
+    }
+
+    /// Ends that, and leaves the rest of the message to whoever writes next.
+    pub(super) fn land(&self, rest: Vec<u8>) {
+        let mut writer = lock(&self.writer);
+        writer.has_pilot = false;
+        if self.queue.failure().is_none() {
+            writer.batch = rest;
+            writer.position = 0;
+        }
+        if writer.followers > 0 {
+            self.progress.notify_all();
+        }
+    }
+
+    pub(super) fn tell_followers(&self) {
+        if lock(&self.writer).followers > 0 {
+            self.progress.notify_all();
+        }
+    }
+
     /// Waits until there may be room, as the pilot, and reads aside: the other side may itself be waiting for us to read.
-    fn wait_for_room(
+    pub(super) fn wait_for_room(
         &self,
         stall: Option<(Instant, u64)>,
         until: Option<Instant>,
@@ -266,6 +294,10 @@ impl Link {
                 Ok(count) => {
                     writer.position += count;
                     self.queue.wrote(count, false);
+                    if writer.position < writer.batch.len() {
+                        // There is no more room: to ask would be a call in vain.
+                        return Ok(self.queue.has_left(target));
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => {
@@ -283,6 +315,10 @@ impl Link {
     }
 
     /// Nothing leaves any more.
+    pub(super) fn fail_all(&self, kind: io::ErrorKind) {
+        self.fail(&mut lock(&self.writer), kind);
+    }
+
     fn fail(&self, writer: &mut Writer, kind: io::ErrorKind) {
         self.queue.fail(kind);
         writer.batch = Vec::new();
@@ -315,14 +351,14 @@ impl Link {
     /// Takes nothing more, for the other side is known to be gone.
     pub(super) fn hang_up(&self) {
         if self.queue.failure().is_none() {
-            self.fail(&mut lock(&self.writer), io::ErrorKind::BrokenPipe);
+            self.fail_all(io::ErrorKind::BrokenPipe);
         }
     }
 
     /// Closes the stream as a crash would, under the hands of all that use it.
     pub(super) fn abort(&self) {
         self.aborted.store(true, Ordering::Relaxed);
-        self.fail(&mut lock(&self.writer), io::ErrorKind::ConnectionAborted);
+        self.fail_all(io::ErrorKind::ConnectionAborted);
         self.stream.shut_down();
     }
 }

@@ -51,6 +51,7 @@ mod parent;
 mod process;
 mod receiver;
 mod sender;
+mod straight;
 
 use std::time::{Duration, Instant};
 

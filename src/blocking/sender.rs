@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::blocking::deadline;
 use crate::blocking::link::Link;
+use crate::blocking::straight;
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::Line as _;
+use crate::session::{Line as _, Pushed};
 
 /// The outgoing half of a [`Connection`](crate::blocking::Connection).
 ///
@@ -115,9 +116,14 @@ impl<M: Serialize + ?Sized> Sender<M> {
     /// [`close`](crate::blocking::Connection::close) to be sure that it has. While it waits for room it puts incoming
     /// messages aside, so that two sides which both send first do not wait for each other.
     ///
+    /// Strings and bytes of 64 KiB and more are not copied, but written from where the message has them
+    /// ([`serde_bytes`](https://docs.rs/serde_bytes) or [`Serializer::serialize_bytes`](serde::Serializer::serialize_bytes)
+    /// makes bytes of lists of `u8`). Such a message is serialized twice.
+    ///
     /// # Errors
     ///
-    /// As [`Sender::send`](crate::Sender::send) of the async API.
+    /// As [`Sender::send`](crate::Sender::send) of the async API. [`ErrorKind::Encode`] also if the message does not
+    /// serialize to the same the second time; half of it has left by then, so that the connection is ended.
     ///
     /// # Panics
     ///
@@ -136,7 +142,13 @@ impl<M: Serialize + ?Sized> Sender<M> {
     /// # }
     /// ```
     pub fn send(&self, message: &M) -> Result<()> {
-        let end = self.encode(message, None)?;
+        let end = match self.push(|| self.link.queue().push_or_outline(message), None)? {
+            Pushed::Encoded(end) => end,
+            Pushed::Outlined(outline) if straight::send(&self.link, message, &outline)? => {
+                return Ok(());
+            }
+            Pushed::Outlined(_) => self.encode(message, None)?,
+        };
         self.link.flush(end, None)
     }
 
@@ -195,9 +207,14 @@ impl<M: Serialize + ?Sized> Sender<M> {
 
     /// Encodes a message as soon as there is room, and tells the position in the stream behind it.
     fn encode(&self, message: &M, until: Option<Instant>) -> Result<u64> {
+        self.push(|| self.link.queue().push(message), until)
+    }
+
+    /// Waits for room until it is pushed.
+    fn push<P>(&self, push: impl Fn() -> Option<Result<P>>, until: Option<Instant>) -> Result<P> {
         loop {
-            if let Some(result) = self.link.push(message) {
-                return result;
+            if let Some(result) = push() {
+                return self.link.sending(result);
             }
             let room = self.link.flush(self.link.queue().room(), until);
             room.map_err(|error| error.and_then_text("; this message was not taken"))?;

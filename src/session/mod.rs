@@ -18,6 +18,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 pub(crate) use self::line::Line;
+#[cfg(feature = "blocking")]
+pub(crate) use self::queue::Pushed;
 pub(crate) use self::queue::{Queue, gone};
 pub(crate) use self::quota::{Permit, Quota};
 pub(crate) use self::talk::{End, Next, Taken, Talk, at_peer, empty};

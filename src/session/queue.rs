@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wire::Outbox;
+#[cfg(feature = "blocking")]
+use crate::wire::Outline;
 
 /// What waits to leave, of all senders of a connection, and how far it has come.
 ///
@@ -68,6 +70,40 @@ impl Queue {
     pub(crate) fn push<M: Serialize + ?Sized>(&self, message: &M) -> Option<Result<u64>> {
         let pushed = self.push_by(|outbox| outbox.push(message));
         pushed.map(|result| result.map(|(_, end)| end))
+    }
+
+    /// Encodes a message as [`push`](Self::push) does, unless it has large bytes: such a one is for the caller to
+    /// [take](Self::take_outlined), or to push.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn push_or_outline<M: Serialize + ?Sized>(
+        &self,
+        message: &M,
+    ) -> Option<Result<Pushed>> {
+        let mut outline = None;
+        let pushed = self.push_by(|outbox| {
+            outline = outbox.push_or_outline(message)?;
+            Ok(())
+        });
+        Some(pushed?.map(|(_, end)| match outline {
+            Some(outline) => Pushed::Outlined(outline),
+            None => Pushed::Encoded(end),
+        }))
+    }
+
+    /// Takes an outlined message, for the caller to write at once. False if something else has to leave before.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn take_outlined(&self, outline: &Outline) -> Result<bool> {
+        let mut outbox = self.outbox();
+        if let Some(kind) = self.failed.get() {
+            return Err(gone(*kind));
+        }
+        if !outbox.is_empty() || !self.has_left(outbox.total()) {
+            return Ok(false);
+        }
+        outbox.take_outlined(outline)?;
+        self.encoded.store(outbox.total(), Ordering::Release);
+        self.fed.store(outbox.total(), Ordering::Release);
+        Ok(true)
     }
 
     /// Answers a handle.
@@ -259,6 +295,15 @@ impl Queue {
     ) -> Option<Result<(u64, u64)>> {
         self.push_by(|outbox| outbox.push_with_handle(kind, message))
     }
+}
+
+/// What became of a message.
+#[cfg(feature = "blocking")]
+pub(crate) enum Pushed {
+    /// It waits, up to this position in the stream.
+    Encoded(u64),
+    /// It has large bytes, and was not taken.
+    Outlined(Outline),
 }
 
 /// The error of whoever sends to somebody who is gone.

@@ -20,6 +20,17 @@ impl<'a> Capped<'a> {
         }
     }
 
+    /// Counts bytes that are stored elsewhere; tells where they belong.
+    #[cfg(feature = "blocking")]
+    pub(super) fn leave_out(&mut self, bytes: &[u8]) -> usize {
+        if bytes.len() <= self.end - self.out.len() {
+            self.end -= bytes.len();
+        } else {
+            self.lose(bytes);
+        }
+        self.out.len()
+    }
+
     #[cold]
     fn lose(&mut self, bytes: &[u8]) {
         self.lost += bytes.len() as u64;

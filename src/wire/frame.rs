@@ -111,9 +111,9 @@ pub(super) fn begin(out: &mut Vec<u8>, kind: u8) {
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
 }
 
-/// Puts the length into the head at `start`, now that the body is there.
-pub(super) fn finish(out: &mut [u8], start: usize) {
-    let length = u32::try_from(out.len() - start - LENGTH)
+/// Puts the length into the head at `start`, now that the body is there, but for so many bytes that are elsewhere.
+pub(super) fn finish(out: &mut [u8], start: usize, elsewhere: usize) {
+    let length = u32::try_from(out.len() - start - LENGTH + elsewhere)
         .expect("the body is within the limit, which is below 4 GiB");
     out[start..start + LENGTH].copy_from_slice(&length.to_be_bytes());
 }

@@ -180,6 +180,8 @@ mod msgpack;
 pub mod node;
 mod order;
 mod outbox;
+#[cfg(feature = "blocking")]
+mod outline;
 mod scan;
 
 pub use self::agreement::Agreement;
@@ -189,3 +191,5 @@ pub use self::hello::Hello;
 pub use self::inbox::Inbox;
 pub use self::limits::{Encoding, Limits};
 pub use self::outbox::Outbox;
+#[cfg(feature = "blocking")]
+pub(crate) use self::outline::{Outline, Unwritten};

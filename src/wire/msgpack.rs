@@ -1,13 +1,16 @@
 //! serde to bytes and back.
 
 use std::any::type_name;
+use std::io::Write;
 
 use rmp_serde::{Deserializer, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::capped::Capped;
 use super::limits::{Encoding, Limits};
-use super::scan::{Fault, scan};
+#[cfg(feature = "blocking")]
+use super::outline::{Gap, Gapped, Sparse};
+use super::scan::{Bytes, Fault, scan};
 use crate::{Error, ErrorKind, Result};
 
 /// Appends one value to `out`. What it has written when it fails, or when `message` panics, is for the caller to
@@ -20,20 +23,50 @@ pub(super) fn encode<M: Serialize + ?Sized>(
 ) -> Result<()> {
     let start = out.len();
     let mut writer = Capped::new(out, limits.max_message());
-    let written = match encoding {
-        Encoding::Named => message.serialize(&mut Serializer::new(&mut writer).with_struct_map()),
-        Encoding::Compact => message.serialize(&mut Serializer::new(&mut writer)),
-    };
+    let written = serialize(message, encoding, &mut writer);
     let lost = writer.lost;
     check_encoded(written, lost, &out[start..], limits)
         .map_err(|cause| cause.error("encode", type_name::<M>()))
 }
 
+/// Does so without the large bytes in it, and tells where these belong, counted from the beginning of `out`.
+#[cfg(feature = "blocking")]
+pub(super) fn outline<M: Serialize + ?Sized>(
+    message: &M,
+    encoding: Encoding,
+    limits: Limits,
+    out: &mut Vec<u8>,
+) -> Result<Vec<Gap>> {
+    let start = out.len();
+    let mut writer = Gapped::new(Capped::new(out, limits.max_message()));
+    let written = serialize(message, encoding, &mut writer);
+    let Gapped { small, gaps } = writer;
+    let lost = small.lost;
+    let checked = match gaps.is_empty() {
+        true => check_encoded(written, lost, &out[start..], limits),
+        false => check_encoded(written, lost, &Sparse::new(out, start, &gaps), limits),
+    };
+    checked.map_err(|cause| cause.error("encode", type_name::<M>()))?;
+    Ok(gaps)
+}
+
+/// Has `message` write itself.
+pub(super) fn serialize<M: Serialize + ?Sized>(
+    message: &M,
+    encoding: Encoding,
+    writer: &mut impl Write,
+) -> Result<(), rmp_serde::encode::Error> {
+    match encoding {
+        Encoding::Named => message.serialize(&mut Serializer::new(writer).with_struct_map()),
+        Encoding::Compact => message.serialize(&mut Serializer::new(writer)),
+    }
+}
+
 /// Finds out here what the peer would refuse: this is where the mistake is, and the connection can go on.
-fn check_encoded(
+fn check_encoded<B: Bytes + ?Sized>(
     written: Result<(), rmp_serde::encode::Error>,
     lost: u64,
-    value: &[u8],
+    value: &B,
     limits: Limits,
 ) -> Result<(), Cause> {
     written.map_err(Cause::Encode)?;

@@ -10,6 +10,8 @@ use super::hello::Hello;
 use super::limits::{Encoding, Limits};
 #[cfg(feature = "node")]
 use super::node;
+#[cfg(feature = "blocking")]
+use super::outline::{Gap, Outline};
 use super::{envelope, frame, msgpack};
 use crate::{Error, ErrorKind, Result};
 
@@ -171,6 +173,38 @@ impl Outbox {
     #[cfg(feature = "node")]
     pub(super) fn is_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Adds a message as [`push`](Self::push) does, unless it has large bytes: then nothing is added yet.
+    ///
+    /// The caller writes such a one itself, see [`take_outlined`](Self::take_outlined), or pushes it.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn push_or_outline<M: Serialize + ?Sized>(
+        &mut self,
+        message: &M,
+    ) -> Result<Option<Outline>> {
+        if !self.format.is_polite() {
+            return self.push(message).map(|()| None);
+        }
+        self.check_open()?;
+        let draft = Draft::begin(&mut self.bytes, envelope::MESSAGE);
+        let gaps = msgpack::outline(message, self.encoding, self.limits, draft.bytes)?;
+        if !gaps.is_empty() {
+            return Ok(Some(draft.outline(gaps, self.encoding)));
+        }
+        draft.finish();
+        self.messages += 1;
+        Ok(None)
+    }
+
+    /// Counts an outlined message as taken. The caller writes it now, before anything that is added later.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn take_outlined(&mut self, outline: &Outline) -> Result<()> {
+        self.check_open()?;
+        debug_assert!(self.is_empty(), "what was added before has left");
+        self.taken += outline.len();
+        self.messages += 1;
+        Ok(())
     }
 
     fn check_open(&self) -> Result<()> {
@@ -393,8 +427,14 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Takes it away again, as a frame with gaps.
+    #[cfg(feature = "blocking")]
+    fn outline(self, gaps: Vec<Gap>, encoding: Encoding) -> Outline {
+        Outline::new(self.bytes.split_off(self.start), self.start, gaps, encoding)
+    }
+
     fn finish(self) {
-        self.finish_with(|bytes, start| frame::finish(bytes, start));
+        self.finish_with(|bytes, start| frame::finish(bytes, start, 0));
     }
 
     fn finish_with(mut self, finish: impl FnOnce(&mut Vec<u8>, usize)) {

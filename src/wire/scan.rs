@@ -11,7 +11,7 @@ use super::Limits;
 ///
 /// serde alone would not do: rmp-serde does not count enums when it limits the depth, allocates ahead for elements
 /// that never come, and does not see what follows the value.
-pub(super) fn scan(bytes: &[u8], limits: Limits) -> Result<(), Fault> {
+pub(super) fn scan<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<(), Fault> {
     match bytes.len() - value(bytes, limits)? {
         0 => Ok(()),
         extra => Err(Fault::Trailing(extra)),
@@ -19,17 +19,20 @@ pub(super) fn scan(bytes: &[u8], limits: Limits) -> Result<(), Fault> {
 }
 
 /// Finds the length of the value at the beginning of `bytes`.
-pub(super) fn value(bytes: &[u8], limits: Limits) -> Result<usize, Fault> {
+pub(super) fn value<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<usize, Fault> {
     // Few values have many levels, and to clear a place for each would cost more than to look at a small message.
-    if let Some(len) = walk::<8>(bytes, limits)? {
+    if let Some(len) = walk::<8, B>(bytes, limits)? {
         return Ok(len);
     }
-    let len = walk::<{ Limits::MAX_DEPTH as usize }>(bytes, limits)?;
+    let len = walk::<{ Limits::MAX_DEPTH as usize }, B>(bytes, limits)?;
     len.ok_or(Fault::Deep(limits.max_depth()))
 }
 
 /// Does so if the value has at most `LEVELS` levels, else finds nothing.
-fn walk<const LEVELS: usize>(bytes: &[u8], limits: Limits) -> Result<Option<usize>, Fault> {
+fn walk<const LEVELS: usize, B: Bytes + ?Sized>(
+    bytes: &B,
+    limits: Limits,
+) -> Result<Option<usize>, Fault> {
     // How many values must still come: in each container around the innermost one, in all of these, in the innermost.
     let mut outer = [0u32; LEVELS];
     let mut outside = 0u64;
@@ -53,7 +56,7 @@ fn walk<const LEVELS: usize>(bytes: &[u8], limits: Limits) -> Result<Option<usiz
                 outside -= u64::from(left);
                 continue;
             }
-            let marker = *bytes.get(at).ok_or(Fault::Short)?;
+            let marker = bytes.at(at).ok_or(Fault::Short)?;
             left -= 1;
             let size = FIXED[usize::from(marker)];
             if size == 0 {
@@ -61,7 +64,7 @@ fn walk<const LEVELS: usize>(bytes: &[u8], limits: Limits) -> Result<Option<usiz
             }
             at += usize::from(size);
         };
-        let number = |width| uint(bytes, at + 1, width).ok_or(Fault::Short);
+        let number = |width| bytes.uint(at + 1, width).ok_or(Fault::Short);
         // How many bytes it takes without what is inside, how many entries are inside, and of how many values each.
         let (size, entries, values) = match marker {
             0x80..=0x8f => (1, u64::from(marker & 0x0f), 2),
@@ -102,6 +105,33 @@ fn walk<const LEVELS: usize>(bytes: &[u8], limits: Limits) -> Result<Option<usiz
         outside += u64::from(left);
         depth += 1;
         left = u32::try_from(inside).map_err(|_| Fault::Short)?;
+    }
+}
+
+/// Bytes, of which those inside strings and binaries need not be at hand.
+pub(super) trait Bytes {
+    fn len(&self) -> usize;
+
+    fn at(&self, at: usize) -> Option<u8>;
+
+    /// Reads a big-endian number of `width` bytes.
+    fn uint(&self, at: usize, width: usize) -> Option<u64>;
+}
+
+impl Bytes for [u8] {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn at(&self, at: usize) -> Option<u8> {
+        self.get(at).copied()
+    }
+
+    #[inline]
+    fn uint(&self, at: usize, width: usize) -> Option<u64> {
+        uint(self, at, width)
     }
 }
 
@@ -161,6 +191,14 @@ pub(super) fn uint(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn scan(bytes: &[u8], limits: Limits) -> Result<(), Fault> {
+        super::scan(bytes, limits)
+    }
+
+    fn value(bytes: &[u8], limits: Limits) -> Result<usize, Fault> {
+        super::value(bytes, limits)
+    }
 
     /// The same written without care for stack or time, straight from the MessagePack specification.
     fn reference(bytes: &[u8], depth: u32, items: &mut u64, limits: Limits) -> Option<usize> {

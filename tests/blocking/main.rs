@@ -7,6 +7,7 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
+mod large;
 mod resources;
 mod strangers;
 mod timeouts;

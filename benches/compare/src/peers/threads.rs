@@ -134,13 +134,12 @@ pub fn echo_borrowed() -> Result<()> {
     let answer = |body: Body<'_>| {
         let bytes: &Bytes = body.decode()?;
         match bytes.first() {
-            Some(&WANT_REPLY) => sender.try_send(bytes),
+            Some(&WANT_REPLY) => sender.send(bytes),
             _ => Ok(()),
         }
     };
     while let Some(answered) = connection.recv_with(answer)? {
         answered?;
-        sender.flush()?;
     }
     Ok(())
 }
