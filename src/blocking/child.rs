@@ -58,7 +58,7 @@ use crate::life::{
 pub struct Child<Tx: ?Sized, Rx> {
     // Dropped first: a child that is to be killed then has no time to take the goodbye for a reason to end.
     process: Process,
-    connection: Connection<Tx, Rx>,
+    pub(super) connection: Connection<Tx, Rx>,
     stage: Stage,
     looks: Looks,
     /// The writing end of the child's standard input, if that is [piped](crate::Stdio::piped).

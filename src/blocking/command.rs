@@ -100,3 +100,32 @@ impl Command {
         Ok(child)
     }
 }
+
+#[cfg(feature = "node")]
+impl Command {
+    /// Starts a Node.js script, which talks with `process.send` and `process.on('message')`.
+    ///
+    /// The same as [`Command::node`](crate::Command::node) of the async API, for threads.
+    ///
+    /// # Platform notes
+    ///
+    /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use offspring::blocking::Command;
+    ///
+    /// # fn main() -> offspring::Result<()> {
+    /// // child.js: process.on('message', (text) => process.send(`Hello ${text}`));
+    /// let mut child = Command::node("child.js").spawn::<str, String>()?;
+    /// child.send("Node")?;
+    /// assert_eq!(child.recv()?.as_deref(), Some("Hello Node"));
+    /// assert!(child.wait()?.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn node(script: impl Into<crate::life::Script>) -> Self {
+        Self(Recipe::node(script.into()))
+    }
+}

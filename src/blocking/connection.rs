@@ -345,6 +345,13 @@ impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
     }
 }
 
+#[cfg(all(feature = "node", unix))]
+impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
+    pub(super) fn link(&self) -> &Link {
+        self.sender.link()
+    }
+}
+
 impl<Tx: Serialize + ?Sized, Rx> Connection<Tx, Rx> {
     /// Sends one message. See [`Sender::send`].
     ///

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::mem;
+#[cfg(feature = "node")]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -25,6 +27,9 @@ pub(super) struct Incoming {
     reader: Mutex<Reader>,
     /// How many bytes may be put aside.
     limit: usize,
+    /// This side is to close the stream, after what has arrived. Nobody asks that of a side that says goodbye.
+    #[cfg(feature = "node")]
+    closing: Option<AtomicBool>,
 }
 
 struct Reader {
@@ -82,11 +87,24 @@ impl Incoming {
                 end: None,
             }),
             limit: config.read_ahead_limit(),
+            #[cfg(feature = "node")]
+            closing: (!config.format.is_polite()).then(AtomicBool::default),
         }
     }
 
     /// Moves bytes into the receiver's inbox, and waits for them.
     pub(super) fn fill(
+        &self,
+        link: &Link,
+        inbox: &mut Inbox,
+        wait: Wait<'_>,
+    ) -> Result<Woken, End> {
+        let woken = self.wait_and_fill(link, inbox, wait);
+        self.close_if_asked(link.stream());
+        woken
+    }
+
+    fn wait_and_fill(
         &self,
         link: &Link,
         inbox: &mut Inbox,
@@ -115,6 +133,9 @@ impl Incoming {
             if reader.filled(inbox, read)? {
                 return Ok(Woken::Filled);
             }
+            if self.is_closing() {
+                return Err(reader.end(End::Closed));
+            }
             // Whoever leaves something behind after this finds the bell.
             fence(Ordering::SeqCst);
             let ready = stream.wait(Want {
@@ -142,12 +163,9 @@ impl Incoming {
 
     /// Moves bytes into the receiver's inbox that have already arrived; `false` if there are none.
     pub(super) fn fill_now(&self, link: &Link, inbox: &mut Inbox) -> Result<bool, End> {
-        let mut reader = lock(&self.reader);
-        if reader.take(inbox)? {
-            return Ok(true);
-        }
-        let read = link.stream().try_read(inbox.space());
-        reader.filled(inbox, read)
+        let filled = lock(&self.reader).fill_now(link, inbox);
+        self.close_if_asked(link.stream());
+        filled
     }
 
     /// How many bytes wait to be read or to be taken from what was put aside.
@@ -192,7 +210,59 @@ impl Incoming {
     }
 }
 
+#[cfg(feature = "node")]
+impl Incoming {
+    /// Closes the stream, but keeps what has arrived. If the receiver is reading, it does so when it has done that.
+    pub(super) fn close(&self, stream: &Stream) {
+        if let Some(closing) = &self.closing {
+            closing.store(true, Ordering::Relaxed);
+        }
+        // Either the receiver sees that, or the lock is free.
+        fence(Ordering::SeqCst);
+        match self.read_ahead(stream) {
+            Ahead::Busy => stream.ring(),
+            Ahead::Reading | Ahead::Full | Ahead::Ended => {
+                lock(&self.reader).end.get_or_insert(End::Closed);
+                stream.shut_down();
+            }
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        let closing = self.closing.as_ref();
+        closing.is_some_and(|closing| closing.load(Ordering::Relaxed))
+    }
+
+    /// Does what a sender could not do while the receiver had the lock.
+    fn close_if_asked(&self, stream: &Stream) {
+        if self.closing.is_some() {
+            fence(Ordering::SeqCst);
+            if self.is_closing() {
+                self.close(stream);
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "node"))]
+impl Incoming {
+    fn is_closing(&self) -> bool {
+        false
+    }
+
+    fn close_if_asked(&self, _: &Stream) {}
+}
+
 impl Reader {
+    /// Moves bytes into the inbox that have already arrived; `false` if there are none.
+    fn fill_now(&mut self, link: &Link, inbox: &mut Inbox) -> Result<bool, End> {
+        if self.take(inbox)? {
+            return Ok(true);
+        }
+        let read = link.stream().try_read(inbox.space());
+        self.filled(inbox, read)
+    }
+
     /// Takes what was put aside; the end if that is all there is.
     fn take(&mut self, inbox: &mut Inbox) -> Result<bool, End> {
         if !self.ahead.is_empty() {

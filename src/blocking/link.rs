@@ -139,8 +139,9 @@ impl Link {
             return Ok(());
         }
         let flushed = self.flush_all(target, until);
-        if flushed.is_err() {
-            self.tell_receiver();
+        match flushed {
+            Ok(()) => self.end_after_goodbye(),
+            Err(_) => self.tell_receiver(),
         }
         self.sending(flushed)
     }
@@ -337,7 +338,20 @@ impl Link {
                 let _ = self.write(&mut writer, self.queue.encoded());
             }
         }
+        self.end_after_goodbye();
     }
+
+    /// Ends the stream if that is how goodbye is said here, and nothing is left to be said before.
+    #[cfg(feature = "node")]
+    fn end_after_goodbye(&self) {
+        if self.queue.take_end() && !self.stream.end() {
+            // Only both directions at once can be closed.
+            self.incoming.close(&self.stream);
+        }
+    }
+
+    #[cfg(not(feature = "node"))]
+    fn end_after_goodbye(&self) {}
 
     /// A receiver that waits writes what is left behind.
     fn tell_receiver(&self) {
@@ -363,6 +377,25 @@ impl Link {
     }
 }
 
+#[cfg(all(feature = "node", unix))]
+impl Link {
+    /// Encodes a message, and lets the handle go with its first byte. `None` if it has to wait for room.
+    pub(super) fn push_with_handle<M: serde::Serialize + ?Sized>(
+        &self,
+        kind: crate::wire::node::HandleKind,
+        message: &M,
+        fd: offspring_platform::Handle,
+    ) -> Option<Result<u64>> {
+        // Nobody can take it out of the queue meanwhile, for that takes the lock.
+        let _writer = lock(&self.writer);
+        let pushed = self.queue.push_with_handle(kind, message)?;
+        Some(pushed.map(|(start, end)| {
+            self.stream.send_handle(start, fd);
+            end
+        }))
+    }
+}
+
 impl Line for Link {
     fn peer(&self) -> &str {
         &self.peer
@@ -383,6 +416,11 @@ impl Line for Link {
     fn push_out(&self) {
         self.push_out_quietly();
         self.tell_receiver();
+    }
+
+    #[cfg(feature = "node")]
+    fn take_handle(&self) -> Option<offspring_platform::Handle> {
+        self.stream.take_handle()
     }
 
     fn make_room(&self) {

@@ -15,6 +15,8 @@
 //! [`recv_timeout`](Connection::recv_timeout), [`send_timeout`](Connection::send_timeout),
 //! [`accept_timeout`](Listener::accept_timeout), [`wait_timeout`](Child::wait_timeout).
 //!
+//! With the feature `node` a child can be a Node.js script and the parent a Node.js program, as in the async API.
+//!
 //! # Inside of a runtime
 //!
 //! Everything works on a thread of a runtime too, and blocks that thread: other tasks of it stand still meanwhile. Use
@@ -44,6 +46,8 @@
 mod child;
 mod command;
 mod connection;
+#[cfg(all(feature = "node", unix))]
+mod handles;
 mod incoming;
 mod link;
 mod listener;

@@ -16,7 +16,7 @@ use crate::wire::Body;
 /// The child's handle on the parent that started it. Made by [`attach`](Self::attach).
 ///
 /// The same as [`Parent`](crate::Parent) of the async API, for threads; which of the two the parent uses does not
-/// matter. (A Node.js parent needs the async one.)
+/// matter.
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ use crate::wire::Body;
 /// }
 /// ```
 pub struct Parent<Tx: ?Sized, Rx> {
-    connection: Connection<Tx, Rx>,
+    pub(super) connection: Connection<Tx, Rx>,
     id: u32,
     stage: Stage,
 }

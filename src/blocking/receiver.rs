@@ -220,16 +220,18 @@ impl<M> Receiver<M> {
         match link.incoming().fill(link, self.talk.inbox(), wait) {
             Ok(Woken::TimedOut) if self.hello.is_some_and(is_over) => Err(self.talk.too_late(link)),
             Ok(woken) => Ok(woken),
-            Err(end) => Err(self.talk.ended(link, end)),
+            Err(end) => self.ended_by(end).map(|()| Woken::Filled),
         }
     }
 
     fn fill_now(&mut self) -> Result<bool> {
-        let filled = self.link.incoming().fill_now(&self.link, self.talk.inbox());
-        filled.map_err(|end| self.talk.ended(&*self.link, end))
+        let link = &*self.link;
+        let filled = link.incoming().fill_now(link, self.talk.inbox());
+        filled.or_else(|end| self.ended_by(end).map(|()| true))
     }
 
-    /// Reads what the process that has exited can have written; `false` if that was everything.
+    /// Reads what the process that has exited can have written; `false` if that was everything, and its end is no
+    /// goodbye.
     fn fill_at_last(&mut self) -> Result<bool> {
         let link = &*self.link;
         let waiting = || link.incoming().waiting(link.stream());
@@ -241,8 +243,16 @@ impl<M> Receiver<M> {
         };
         match self.talk.read_last(waiting, read) {
             Some(Ok(())) => Ok(true),
-            Some(Err(end)) => Err(self.talk.ended(link, end)),
-            None => Ok(false),
+            Some(Err(end)) => self.ended_by(end).map(|()| true),
+            None => Ok(self.talk.leaves(link, End::Held)),
+        }
+    }
+
+    /// The end of the bytes is an error, unless it is the goodbye of a side that says no other.
+    fn ended_by(&mut self, end: End) -> Result<()> {
+        match self.talk.leaves(&*self.link, end) {
+            true => Ok(()),
+            false => Err(self.talk.ended(&*self.link, end)),
         }
     }
 
@@ -270,8 +280,12 @@ impl<M> Receiver<M> {
             let link = &*self.link;
             match link.incoming().fill(link, self.talk.inbox(), wait) {
                 Ok(Woken::Filled) => {}
-                // The end is met again by `recv`.
-                Ok(Woken::Exited | Woken::TimedOut) | Err(_) => return,
+                Ok(Woken::Exited | Woken::TimedOut) => return,
+                Err(end) => {
+                    // If it is no goodbye, it is met again by `recv`.
+                    self.talk.leaves(link, end);
+                    return;
+                }
             }
         }
         self.link.push_out();
@@ -314,6 +328,30 @@ impl<M> Receiver<M> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(all(feature = "node", unix))]
+impl<M> Receiver<M> {
+    pub(super) fn talk_mut(&mut self) -> &mut Talk {
+        &mut self.talk
+    }
+
+    /// Waits until the other side says whether a handle has arrived; `None` if it does not say so in time.
+    pub(super) fn wait_arrived(&mut self, number: u64, until: Instant) -> Result<Option<bool>> {
+        self.link.bound_reads();
+        loop {
+            if let Some(arrived) = self.talk.has_arrived(&*self.link, number)? {
+                return Ok(Some(arrived));
+            }
+            let wait = Wait {
+                exit: None,
+                until: Some(until),
+            };
+            if self.fill(wait)? == Woken::TimedOut {
+                return Ok(None);
+            }
+        }
     }
 }
 

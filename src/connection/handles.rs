@@ -2,11 +2,8 @@
 
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use offspring_platform::SocketKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -14,8 +11,8 @@ use tokio::time::timeout;
 use super::link::Link;
 use super::{Connection, Receiver};
 use crate::Handle;
-use crate::error::{Error, ErrorKind, Result};
-use crate::session::{Line as _, gone};
+use crate::error::Result;
+use crate::session::{ANSWER_TIMEOUT, Line as _, Offer, gone, unanswered};
 use crate::transport::Local;
 use crate::wire::node::HandleKind;
 
@@ -27,10 +24,10 @@ impl<Tx: Serialize + ?Sized, Rx> Connection<Tx, Rx> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the other side is not Node.js, or if it is none of the sockets that Node takes.
-    /// [`ErrorKind::Timeout`] if Node does not answer within
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the other side is not Node.js, or if it is none of the sockets that Node takes.
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if Node does not answer within
     /// [`Config::handshake_timeout`](crate::Config::handshake_timeout) (30 seconds unless set); it may still take the
-    /// socket later. [`ErrorKind::Io`] if the socket was lost on the way, as it is when the other process has too many
+    /// socket later. [`ErrorKind::Io`](crate::ErrorKind::Io) if the socket was lost on the way, as it is when the other process has too many
     /// open files: the message was lost with it, and the connection is still good. Otherwise as [`send`](Self::send).
     ///
     /// # Cancel safety
@@ -49,62 +46,29 @@ impl<Tx: Serialize + ?Sized, Rx> Connection<Tx, Rx> {
         message: &Tx,
         handle: impl Into<Handle> + Send,
     ) -> Result<()> {
-        let (kind, fd) = self.prepare(handle.into())?;
-        let fd = Arc::new(fd);
+        let mut offer = Offer::new(self.sender.link(), handle.into())?;
         let limit = self.sender.link().config().handshake_timeout;
         let limit = limit.unwrap_or(ANSWER_TIMEOUT);
-        let mut tries = if kind == HandleKind::Socket { TRIES } else { 1 };
         loop {
-            let end = self.encode_with_handle(kind, message, &fd).await?;
-            let number = self.receiver.talk_mut().sent_handle(Arc::clone(&fd));
+            let end = self.encode_with_handle(&offer, message).await?;
+            let number = self.receiver.talk_mut().sent_handle(offer.kept());
             self.sender.flush_to(end).await?;
             let answer = poll_fn(|cx| self.receiver.poll_arrived(cx, number));
-            let why = match timeout(limit, answer).await {
-                Ok(Ok(true)) => return Ok(()),
-                Ok(Ok(false)) if tries > 1 => {
-                    tries -= 1;
-                    continue;
-                }
-                Ok(Ok(false)) => (ErrorKind::Io, "the socket was lost on the way"),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => (ErrorKind::Timeout, "it does not say whether it has come"),
+            let arrived = match timeout(limit, answer).await {
+                Ok(arrived) => arrived?,
+                Err(_) => return Err(unanswered(self.sender.link())),
             };
-            let peer = self.sender.link().peer();
-            let text = format!("send a socket to {peer}: {}", why.1);
-            return Err(Error::new(why.0, text));
+            if offer.answered(self.sender.link(), arrived)? {
+                return Ok(());
+            }
         }
     }
 
-    fn prepare(&self, handle: Handle) -> Result<(HandleKind, OwnedFd)> {
-        let peer = self.sender.link().peer();
-        let sending = || format!("send a socket to {peer}");
-        let prepared = handle.prepared();
-        let (kind, fd) = prepared.map_err(|error| Error::io(sending(), error))?;
-        let kind = match kind {
-            SocketKind::TcpListener | SocketKind::UnixListener => HandleKind::Server,
-            SocketKind::TcpStream | SocketKind::UnixStream => HandleKind::Socket,
-            SocketKind::Udp4 => HandleKind::Udp4,
-            SocketKind::Udp6 => HandleKind::Udp6,
-            _ => {
-                let text = format!("{}: it is no socket that Node knows", sending());
-                return Err(Error::new(ErrorKind::Unsupported, text));
-            }
-        };
-        Ok((kind, fd))
-    }
-
     /// Encodes the message as soon as there is room, and tells the position in the stream behind it.
-    async fn encode_with_handle(
-        &self,
-        kind: HandleKind,
-        message: &Tx,
-        fd: &OwnedFd,
-    ) -> Result<u64> {
+    async fn encode_with_handle(&self, offer: &Offer, message: &Tx) -> Result<u64> {
         let link = self.sender.link();
         loop {
-            let copy = fd.try_clone();
-            let copy = copy.map_err(|error| Error::io("copy a socket", error))?;
-            if let Some(pushed) = link.push_with_handle(kind, message, copy) {
+            if let Some(pushed) = link.push_with_handle(offer.kind, message, offer.copy()?) {
                 return link.sending(pushed);
             }
             self.sender.flush_to(link.queue().room()).await?;
@@ -210,9 +174,3 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Connection<Tx, Rx> {
         self.receiver.recv_with_handle().await
     }
 }
-
-/// How often a connection is sent before it is given up; Node does the same.
-const TRIES: u32 = 4;
-
-/// How long the answer may take of a Node that still has to load its script.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);

@@ -145,7 +145,7 @@ impl Command {
     ///
     /// On Unix the time that a start takes grows with the memory of this process. On Windows [`spawn`](Self::spawn) fails
     /// if [`stdout`](Self::stdout) or [`stderr`](Self::stderr) was given a [`std::process::Stdio`], in which nobody can
-    /// look: give our own [`Stdio`], or the open file. The program must be Node itself there: batch files are refused, and a
+    /// look: give our own [`Stdio`](crate::Stdio), or the open file. The program must be Node itself there: batch files are refused, and a
     /// launcher that starts the real Node does not hand the channel on.
     ///
     /// # Examples

@@ -4,12 +4,10 @@
 
 mod encoder;
 #[cfg(feature = "node")]
-#[cfg_attr(
-    not(feature = "tokio"),
-    expect(dead_code, reason = "only the async API passes handles")
-)]
 mod handles;
 mod line;
+#[cfg(all(feature = "node", unix))]
+mod offer;
 mod queue;
 mod quota;
 mod talk;
@@ -18,6 +16,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 pub(crate) use self::line::Line;
+#[cfg(all(feature = "node", unix))]
+pub(crate) use self::offer::{ANSWER_TIMEOUT, Offer, unanswered};
 #[cfg(feature = "blocking")]
 pub(crate) use self::queue::Pushed;
 pub(crate) use self::queue::{Queue, gone};

@@ -36,7 +36,7 @@ pub(crate) struct Queue {
     /// This side has said goodbye.
     closed: AtomicBool,
     /// The goodbye is the end of the stream, which is still to come.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "node"))]
     must_end: AtomicBool,
     failed: OnceLock<io::ErrorKind>,
     encoder: Encoder,
@@ -57,7 +57,7 @@ impl Queue {
             written: AtomicU64::new(0),
             unflushed: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            #[cfg(feature = "tokio")]
+            #[cfg(any(feature = "tokio", feature = "node"))]
             must_end: AtomicBool::new(!config.format.is_polite()),
             failed: OnceLock::new(),
             encoder: Encoder::default(),
@@ -254,13 +254,12 @@ impl Queue {
     }
 
     /// Whether the transport has taken everything that was ever sent.
-    #[cfg(feature = "tokio")]
     pub(crate) fn has_written_all(&self) -> bool {
         self.failed.get().is_none() && self.has_left(self.encoded())
     }
 
     /// True once: when the goodbye is the end of the stream, and everything before it has left.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "node"))]
     pub(crate) fn take_end(&self) -> bool {
         self.must_end.load(Ordering::Relaxed)
             && self.closed.load(Ordering::Acquire)
@@ -283,7 +282,7 @@ impl Queue {
     }
 }
 
-#[cfg(all(feature = "node", feature = "tokio", unix))]
+#[cfg(all(feature = "node", unix))]
 impl Queue {
     /// Encodes a message with which a handle goes, and tells where in the stream it begins and ends.
     ///

@@ -48,13 +48,6 @@ struct Peer {
 }
 
 /// What a side that says no goodbye had read when it left.
-#[cfg_attr(
-    not(feature = "tokio"),
-    expect(
-        dead_code,
-        reason = "only Node.js leaves so, which only the async API talks to"
-    )
-)]
 #[derive(Clone, Copy)]
 enum Left {
     /// Everything, as far as the system can tell.
@@ -231,7 +224,6 @@ impl Talk {
     }
 
     /// Whether the end of the bytes is the goodbye of a side that says no other. If not, it is an error.
-    #[cfg(feature = "tokio")]
     pub(crate) fn leaves(&mut self, line: &impl Line, end: End) -> bool {
         if self.polite || self.inbox.end().is_err() {
             return false;
@@ -389,7 +381,7 @@ fn answer(line: &impl Line) -> Option<Handle> {
     handle
 }
 
-#[cfg(all(feature = "node", feature = "tokio", unix))]
+#[cfg(all(feature = "node", unix))]
 impl Talk {
     /// From here on the handle of a message that is taken is kept, or not.
     pub(crate) fn want_handle(&mut self, wanted: bool) {

@@ -11,27 +11,14 @@ mod large;
 mod resources;
 mod strangers;
 mod timeouts;
+#[path = "../support/within.rs"]
+mod within;
 
 use std::process::Stdio;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use offspring::blocking::Command;
 
-/// Fails instead of hanging.
-fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, result) = mpsc::channel();
-    let thread = thread::spawn(move || done.send(work()));
-    match result.recv_timeout(Duration::from_secs(60)) {
-        Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs"),
-        // It panicked.
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(thread.join().unwrap_err())
-        }
-    }
-}
+use crate::within::within;
 
 /// This program, told to run only the given entry point. Ended with its handle.
 fn role(entry: &str) -> Command {

@@ -19,6 +19,8 @@ use std::time::Duration;
 mod flood;
 #[path = "../support/grandchild.rs"]
 mod grandchild;
+#[path = "../support/within.rs"]
+mod within;
 
 /// Long enough for a loaded machine; a test that needs it hangs.
 const WATCHDOG: Duration = Duration::from_secs(60);

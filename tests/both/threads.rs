@@ -1,7 +1,5 @@
 //! The blocking API.
 
-use std::sync::mpsc;
-
 use offspring::blocking::Listener;
 pub(super) use offspring::blocking::{Command, Connection, Parent};
 use offspring::{Config, Name, Result};
@@ -29,26 +27,12 @@ macro_rules! claim {
         $(#[$meta])*
         #[test]
         fn $name() -> offspring::Result<()> {
-            super::within(|| {
+            crate::within::within(|| {
                 $body
                 Ok(())
             })
         }
     };
-}
-
-/// Fails instead of hanging.
-pub(super) fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, result) = mpsc::channel();
-    let thread = std::thread::spawn(move || done.send(work()));
-    match result.recv_timeout(crate::WATCHDOG) {
-        Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs"),
-        // It panicked.
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(thread.join().unwrap_err())
-        }
-    }
 }
 
 /// Two ends of a connection by name.

@@ -15,9 +15,16 @@ mod examples;
 mod handles;
 #[cfg(unix)]
 mod handles_closed;
+#[cfg(all(feature = "blocking", unix))]
+mod handles_of_threads;
 mod messages;
 mod number;
 mod scripts;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "blocking")]
+mod threads;
+#[cfg(feature = "blocking")]
+#[path = "../support/within.rs"]
+mod within;
