@@ -7,12 +7,22 @@ use std::io;
 use std::process::ChildStderr;
 use std::time::Instant;
 
+#[cfg(model)]
+use self::model::Stream as Backend;
 use crate::handoff::Wrap;
 use crate::{Name, Process, sys};
 
+#[cfg(model)]
+#[path = "../../models/platform/stream.rs"]
+mod model;
+
+/// What carries the bytes; in `models/`, which tries the schedules of threads, something that knows of them.
+#[cfg(not(model))]
+type Backend = sys::blocking::Stream;
+
 /// A connected, two-way byte stream to one other process of the same user.
 #[derive(Debug)]
-pub struct Stream(sys::blocking::Stream);
+pub struct Stream(Backend);
 
 /// What a thread waits for.
 #[derive(Debug, Default)]
@@ -47,7 +57,7 @@ impl Stream {
     ///
     /// If the system has no descriptors or handles to give.
     pub fn pair() -> io::Result<(Self, Self)> {
-        let (one, other) = sys::blocking::Stream::pair()?;
+        let (one, other) = Backend::pair()?;
         Ok((Self(one), Self(other)))
     }
 
@@ -58,7 +68,7 @@ impl Stream {
     /// `NotFound` or `ConnectionRefused` if nobody listens, `PermissionDenied` if the server belongs to
     /// another user, `TimedOut` at the deadline.
     pub fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
-        sys::blocking::Stream::connect(name, deadline).map(Self)
+        Backend::connect(name, deadline).map(Self)
     }
 
     /// The process at the other end, as the system recorded it when the connection was made. A hint for people.
@@ -179,8 +189,20 @@ impl Stream {
     }
 }
 
+impl Stream {
+    #[cfg(not(model))]
+    fn of(backend: Backend) -> Self {
+        Self(backend)
+    }
+
+    #[cfg(model)]
+    fn of(_: sys::blocking::Stream) -> Self {
+        unreachable!("nobody listens in a model")
+    }
+}
+
 impl Wrap for Stream {
-    type Inner = sys::blocking::Stream;
+    type Inner = Backend;
 
     fn wrap(inner: Self::Inner) -> Self {
         Self(inner)
@@ -208,7 +230,7 @@ impl Listener {
     ///
     /// If the listener itself is broken.
     pub fn accept(&mut self, deadline: Option<Instant>) -> io::Result<Option<Stream>> {
-        Ok(self.0.accept(deadline)?.map(Stream))
+        Ok(self.0.accept(deadline)?.map(Stream::of))
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::io;
 use std::mem;
-#[cfg(feature = "node")]
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{Ordering, fence};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use offspring_platform::Process;
@@ -14,6 +12,10 @@ use offspring_platform::blocking::{Stream, Want};
 use crate::Config;
 use crate::blocking::link::Link;
 use crate::session::{End, Line as _, lock};
+use crate::sync::Mutex;
+#[cfg(feature = "node")]
+use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::fence;
 use crate::wire::Inbox;
 
 /// What arrives, for the receiver of a connection.

@@ -1,8 +1,8 @@
 //! What the two halves of a connection share, and who writes.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use offspring_platform::blocking::{Stream, Want};
@@ -11,6 +11,8 @@ use crate::Config;
 use crate::blocking::incoming::{Ahead, Incoming};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Line, Permit, Queue, Taken, gone, lock};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, fence};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::wire::Outline;
 
 /// What the two halves of a connection share.

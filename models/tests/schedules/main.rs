@@ -6,6 +6,7 @@
 mod closing;
 mod hand_over;
 mod pipe;
+mod threads;
 mod waking;
 
 use shuttle::future::block_on;
