@@ -24,6 +24,7 @@ mod scan;
 mod shape;
 mod stream;
 mod tape;
+mod types;
 
 use offspring::ErrorKind;
 

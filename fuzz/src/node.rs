@@ -1,16 +1,15 @@
 //! One message of Node.js, in either of its serialisations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use offspring::ErrorKind;
 use offspring::node::{Serialization, Value};
 use offspring::wire::Limits;
+use offspring::{ErrorKind, Result};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_bytes::{ByteBuf, Bytes};
+use serde::de::IgnoredAny;
 
-use super::sample::Sample;
-use super::{Verdict, check_text, fixtures, is_skipped, small_limits};
+use super::types::{Source, read_as_types};
+use super::{Verdict, check_text, small_limits};
 
 /// Reads the bytes as a line of JSON.
 pub fn node_json(bytes: &[u8]) -> Verdict {
@@ -24,8 +23,9 @@ pub fn node_v8(bytes: &[u8]) -> Verdict {
 
 fn every_way(serialization: Serialization, bytes: &[u8]) -> Verdict {
     for limits in [small_limits(), Limits::new()] {
-        let value = verdict::<Value>(serialization, bytes, limits);
-        let ignored = verdict::<IgnoredAny>(serialization, bytes, limits);
+        let message = Message(serialization, bytes, limits);
+        let value = message.verdict::<Value>();
+        let ignored = message.verdict::<IgnoredAny>();
         match serialization {
             // JSON can say numbers that are too large for any type.
             Serialization::Json if value == Err(ErrorKind::Decode) => assert_eq!(ignored, Ok(())),
@@ -33,22 +33,18 @@ fn every_way(serialization: Serialization, bytes: &[u8]) -> Verdict {
         }
     }
     comes_back(serialization, bytes);
-    as_types(serialization, bytes);
-    verdict::<Value>(serialization, bytes, Limits::new())
+    let message = Message(serialization, bytes, Limits::new());
+    as_types(message);
+    message.verdict::<Value>()
 }
 
-fn verdict<T: DeserializeOwned>(
-    serialization: Serialization,
-    bytes: &[u8],
-    limits: Limits,
-) -> Verdict {
-    match serialization.decode::<T>(bytes, limits) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            check_text(&error);
-            assert!(is_skipped(error.kind()), "{error:?}");
-            Err(error.kind())
-        }
+/// A message of Node.
+#[derive(Clone, Copy)]
+struct Message<'a>(Serialization, &'a [u8], Limits);
+
+impl<'a> Source<'a> for Message<'a> {
+    fn decode<T: Deserialize<'a>>(self) -> Result<T> {
+        self.0.decode(self.1, self.2)
     }
 }
 
@@ -94,56 +90,11 @@ fn encode(serialization: Serialization, value: &Value, bytes: &[u8]) -> Option<V
     }
 }
 
-/// Types that serde reads each in a way of its own.
-fn as_types(serialization: Serialization, bytes: &[u8]) {
-    let limits = Limits::new();
-    let _ = verdict::<fixtures::Value>(serialization, bytes, limits);
-    let _ = verdict::<Sample>(serialization, bytes, limits);
-    let _ = verdict::<Tree>(serialization, bytes, limits);
-    let _ = verdict::<Untagged>(serialization, bytes, limits);
-    let _ = verdict::<Tagged>(serialization, bytes, limits);
-    let _ = verdict::<Flat>(serialization, bytes, limits);
-    let _ = verdict::<Named>(serialization, bytes, limits);
-    let _ = verdict::<Option<Option<(u8, i16, f32)>>>(serialization, bytes, limits);
-    let _ = verdict::<HashMap<Option<char>, Vec<u64>>>(serialization, bytes, limits);
-    let _ = verdict::<HashMap<i128, Value>>(serialization, bytes, limits);
-    let _ = verdict::<Vec<Result<u128, i128>>>(serialization, bytes, limits);
-    let _ = verdict::<Vec<ByteBuf>>(serialization, bytes, limits);
-    let _ = verdict::<String>(serialization, bytes, limits);
-    let _ = verdict::<u64>(serialization, bytes, limits);
-    let _ = serialization.decode::<(&str, &[u8])>(bytes, limits);
-    let _ = serialization.decode::<BTreeMap<&str, &Bytes>>(bytes, limits);
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "it is only decoded")]
-struct Tree(Vec<Self>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it is only decoded")]
-enum Untagged {
-    Leaf(u8),
-    Branch(Vec<Self>),
-    Other(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "t", content = "c")]
-#[expect(dead_code, reason = "it is only decoded")]
-enum Tagged {
-    A,
-    B(Box<Self>),
-    C { x: Vec<Self> },
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "it is only decoded")]
-struct Flat {
-    #[serde(default)]
-    a: u8,
-    #[serde(flatten)]
-    rest: HashMap<String, Untagged>,
+/// The types of all formats, and those that hold a [`Value`].
+fn as_types(message: Message<'_>) {
+    read_as_types(message);
+    let _ = message.verdict::<Named>();
+    let _ = message.verdict::<HashMap<i128, Value>>();
 }
 
 /// Beside what is read as it comes, a part that looks at it more closely.

@@ -1,44 +1,32 @@
 //! One MessagePack value.
 
-use std::collections::{BTreeMap, HashMap};
-
-use offspring::ErrorKind;
 use offspring::wire::{Body, Encoding, Limits, Outbox};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
+use offspring::{ErrorKind, Result};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::fixtures::Value;
-use super::sample::Sample;
 use super::shape::Shape;
-use super::{Verdict, check_text, is_skipped, small_limits};
+use super::types::{Source, read_as_types};
+use super::{Verdict, small_limits};
 
 /// Reads the bytes as a message: exactly what serde can read is accepted, and no type is read deeper than allowed.
 pub fn scan(bytes: &[u8]) -> Verdict {
     agrees_with_serde(bytes, small_limits());
     agrees_with_serde(bytes, Limits::new());
     comes_back(bytes);
-    as_types(bytes);
-    verdict::<IgnoredAny>(bytes, Limits::new())
-}
-
-fn verdict<T: DeserializeOwned>(bytes: &[u8], limits: Limits) -> Verdict {
-    match Body::new(bytes, limits).decode::<T>() {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            check_text(&error);
-            assert!(is_skipped(error.kind()), "{error:?}");
-            Err(error.kind())
-        }
-    }
+    let message = Packed(bytes, Limits::new());
+    read_as_types(message);
+    message.verdict::<IgnoredAny>()
 }
 
 fn agrees_with_serde(bytes: &[u8], limits: Limits) {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     deserializer.set_max_depth(Limits::MAX_DEPTH as usize + 1);
     let serde = Shape::deserialize(&mut deserializer);
-    let ours = verdict::<Shape>(bytes, limits);
-    assert_eq!(ours, verdict::<IgnoredAny>(bytes, limits));
+    let message = Packed(bytes, limits);
+    let ours = message.verdict::<Shape>();
+    assert_eq!(ours, message.verdict::<IgnoredAny>());
     let deep = ErrorKind::TooDeep {
         limit: limits.max_depth(),
     };
@@ -89,57 +77,12 @@ fn encode(value: &Value, encoding: Encoding) -> Vec<u8> {
     bytes.split_off(5)
 }
 
-/// Types of which serde or rmp-serde reads each in a way of its own.
-fn as_types(bytes: &[u8]) {
-    let _ = verdict::<Tree>(bytes, Limits::new());
-    let _ = verdict::<Branches>(bytes, Limits::new());
-    let _ = verdict::<Untagged>(bytes, Limits::new());
-    let _ = verdict::<Tagged>(bytes, Limits::new());
-    let _ = verdict::<Flat>(bytes, Limits::new());
-    let _ = verdict::<Sample>(bytes, Limits::new());
-    let _ = verdict::<Option<Option<(u8, i16, f32)>>>(bytes, Limits::new());
-    let _ = verdict::<HashMap<Option<char>, Vec<u64>>>(bytes, Limits::new());
-    let _ = verdict::<Vec<Result<u128, i128>>>(bytes, Limits::new());
-    let _ = verdict::<Vec<ByteBuf>>(bytes, Limits::new());
-    let _ = Body::new(bytes, Limits::new()).decode::<(&str, &[u8])>();
-    let _ = Body::new(bytes, Limits::new()).decode::<BTreeMap<&str, &serde_bytes::Bytes>>();
-}
+/// A message in MessagePack.
+#[derive(Clone, Copy)]
+struct Packed<'a>(&'a [u8], Limits);
 
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "it is only decoded")]
-struct Tree(Vec<Self>);
-
-#[derive(Serialize, Deserialize)]
-enum Branches {
-    Leaf,
-    Neg(Box<Self>),
-    Both(Box<Self>, Box<Self>),
-    Named { inner: Option<Box<Self>> },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it is only decoded")]
-enum Untagged {
-    Leaf(u8),
-    Branch(Vec<Self>),
-    Other(IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "t", content = "c")]
-#[expect(dead_code, reason = "it is only decoded")]
-enum Tagged {
-    A,
-    B(Box<Self>),
-    C { x: Vec<Self> },
-}
-
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "it is only decoded")]
-struct Flat {
-    #[serde(default)]
-    a: u8,
-    #[serde(flatten)]
-    rest: HashMap<String, Untagged>,
+impl<'a> Source<'a> for Packed<'a> {
+    fn decode<T: Deserialize<'a>>(self) -> Result<T> {
+        Body::new(self.0, self.1).decode()
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use offspring::ErrorKind;
-use offspring::node::Serialization;
+use offspring::node::{Serialization, Value};
 use serde::Deserialize;
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -38,9 +38,21 @@ fn bytes_are_read_of_whatever_holds_bytes() {
 }
 
 #[test]
+fn an_unsigned_number_is_never_negative() {
+    let largest = clone_of("55 ff ff ff ff 0f");
+    assert_eq!(decode::<u32>(ADVANCED, &largest).unwrap(), u32::MAX);
+    assert_eq!(decode::<i64>(ADVANCED, &largest).unwrap(), 4_294_967_295);
+    assert_eq!(
+        decode::<Value>(ADVANCED, &largest).unwrap(),
+        Value::Number(4_294_967_295.0)
+    );
+}
+
+#[test]
 fn a_view_of_a_buffer_has_flags_since_version_14() {
     let view = "42 03 00 01 02 56 42 01 02";
-    for (header, flags) in [("ff 0d", ""), ("ff 0e", "00"), ("ff 0f", "00")] {
+    // Not zero: that would be padding in front of what follows.
+    for (header, flags) in [("ff 0d", ""), ("ff 0e", "01"), ("ff 0f", "02")] {
         let bytes = hex(&format!("{header} 41 02 {view} {flags} 54 24 00 02"));
         let (bytes, behind): (ByteBuf, bool) = decode(ADVANCED, &bytes).unwrap();
         assert_eq!((&bytes[..], behind), (&[1, 2][..], true));

@@ -219,3 +219,27 @@ fn a_length_alone_sets_no_memory_aside() {
         .decode::<ByteBuf>(&bytes, Limits::new())
         .unwrap();
 }
+
+#[test]
+fn a_large_buffer_in_json_needs_the_limits_that_are_told() {
+    const SIZE: usize = 5_000_000;
+    let buffer = ByteBuf::from(vec![255; SIZE]);
+    let many = ErrorKind::TooManyItems { limit: 1_000_000 };
+    let limits = Limits::new();
+    let error = try_encode(Serialization::Json, &buffer, limits).unwrap_err();
+    assert_eq!(error.kind(), many);
+    let limits = limits
+        .with_max_items(SIZE as u32 + 2)
+        .with_max_message(4 * SIZE + 64);
+    let text = try_encode(Serialization::Json, &buffer, limits).unwrap();
+    let back: ByteBuf = Serialization::Json.decode(&text, limits).unwrap();
+    assert!(back == buffer);
+    let error = Serialization::Json.decode::<ByteBuf>(&text, Limits::new());
+    assert_eq!(error.unwrap_err().kind(), many);
+    // Nothing of the sort in a structured clone.
+    let bytes = encode(Serialization::Advanced, &buffer);
+    let back: ByteBuf = Serialization::Advanced
+        .decode(&bytes, Limits::new())
+        .unwrap();
+    assert!(back == buffer);
+}

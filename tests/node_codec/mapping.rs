@@ -210,6 +210,22 @@ fn strings_are_latin_1_or_aligned_utf_16() {
 
 /// The page of `wire::node` shows it.
 #[test]
+fn utf_16_begins_at_an_even_place_however_long_its_length_is() {
+    // Lengths of one byte to four, which is what moves the place.
+    for units in [1, 0x3f, 0x40, 0x1fff, 0x2000, 0xf_ffff, 0x10_0000] {
+        let text = "\u{20ac}".repeat(units);
+        for value in [&[&text[..]][..], &["a", &text], &["ab", &text]] {
+            let bytes = encode(ADVANCED, value);
+            // Behind it are the end of the array, the number of its properties and its length.
+            let begin = bytes.len() - 3 - 2 * units;
+            assert_eq!(begin % 2, 0, "{units} behind {} others", value.len() - 1);
+            assert_eq!(bytes[begin..begin + 2], [0xac, 0x20]);
+            assert_eq!(decode::<Vec<String>>(ADVANCED, &bytes).unwrap(), value);
+        }
+    }
+}
+
+#[test]
 fn the_example_of_the_specification_is_written_so() {
     let digits = "6f 22 01 61 41 02 49 02 63 02 ac 20 24 00 02 7b 01";
     is_written_as(&BTreeMap::from([("a", (1, "\u{20ac}"))]), digits);

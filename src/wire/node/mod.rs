@@ -30,6 +30,10 @@
 //! this page goes, but for the flags of a view in an `ArrayBuffer`, which version 13 lacks. 13 is written: every Node since
 //! version 12 reads it.
 //!
+//! No Node has ever written anything behind the value: what it sends is what its serializer holds, which it is asked for one
+//! value. Its reader stops there and would not see more. Here more is `Malformed`: bytes that nobody has written on purpose
+//! say that the two sides do not agree where a value ends.
+//!
 //! A value is a tag and what the table says. In front of a tag there may be any number of `00`. A *varint* is an
 //! unsigned number of 32 bits, seven to a byte, the lowest first, and the highest bit set in all bytes but the last.
 //! Numbers are little-endian. A *string* is a value that is one.
@@ -116,7 +120,11 @@
 //! Those of [`Limits`], checked before serde sees a byte and, for what is sent, while it is written:
 //!
 //! - an array, object, `Map`, `Set` or error is a level, so is what stands for an enum with content;
-//! - elements, properties, entries and causes of errors are items; in JSON also each byte of a `Buffer`;
+//! - elements, properties, entries and causes of errors are items; in JSON also each byte of a `Buffer`. It is written as an
+//!   array of numbers, and only the type that reads it decides whether an element becomes a byte or a [`Value`], which is
+//!   many times as large as the two characters of `0,`. So a `Buffer` of `n` bytes over a million needs
+//!   `with_max_items(n + 2)` and, at up to four characters a byte, `with_max_message(4 * n + 64)`: 16 MiB, the default, end
+//!   at some four million bytes in any case. In a structured clone a `Buffer` is its bytes, and none of them is an item;
 //! - elements of a typed array that is not read as bytes are items, and so are the gaps of an array that is not read as a
 //!   [`Value`];
 //! - what is referred to counts once more each time that it is read, with its items, its levels and its bytes: if a type

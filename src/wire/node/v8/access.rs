@@ -199,15 +199,28 @@ impl<'de> SeqAccess<'de> for &mut Sparse<'_, 'de, '_> {
     }
 }
 
-/// The entries of a `Map`.
-pub(super) struct MapEntries<'a, 'de, 's> {
+/// The values of a `Set`, or the keys and values of a `Map`, up to the tag that ends them.
+pub(super) struct Members<'a, 'de, 's> {
     de: &'a mut Deserializer<'de, 's>,
+    end: u8,
     ended: bool,
 }
 
-impl<'a, 'de, 's> MapEntries<'a, 'de, 's> {
-    pub(super) fn new(de: &'a mut Deserializer<'de, 's>) -> Self {
-        Self { de, ended: false }
+impl<'a, 'de, 's> Members<'a, 'de, 's> {
+    pub(super) fn of_map(de: &'a mut Deserializer<'de, 's>) -> Self {
+        Self::up_to(b':', de)
+    }
+
+    pub(super) fn of_set(de: &'a mut Deserializer<'de, 's>) -> Self {
+        Self::up_to(b',', de)
+    }
+
+    fn up_to(end: u8, de: &'a mut Deserializer<'de, 's>) -> Self {
+        Self {
+            de,
+            end,
+            ended: false,
+        }
     }
 
     pub(super) fn end(mut self) -> Result<(), Failure> {
@@ -219,26 +232,30 @@ impl<'a, 'de, 's> MapEntries<'a, 'de, 's> {
     }
 
     fn is_at_end(&mut self) -> Result<bool, Failure> {
-        if !self.ended && self.de.reader.peek()? == b':' {
+        if !self.ended && self.de.reader.peek()? == self.end {
             self.ended = true;
             self.de.reader.tag()?;
             self.de.reader.varint()?;
         }
         Ok(self.ended)
     }
+
+    fn next<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
+        if self.is_at_end()? {
+            return Ok(None);
+        }
+        seed.deserialize(&mut *self.de).map(Some)
+    }
 }
 
-impl<'de> MapAccess<'de> for &mut MapEntries<'_, 'de, '_> {
+impl<'de> MapAccess<'de> for &mut Members<'_, 'de, '_> {
     type Error = Failure;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
-        if self.is_at_end()? {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.de).map(Some)
+        self.next(seed)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Failure> {
@@ -246,46 +263,14 @@ impl<'de> MapAccess<'de> for &mut MapEntries<'_, 'de, '_> {
     }
 }
 
-/// The values of a `Set`.
-pub(super) struct SetValues<'a, 'de, 's> {
-    de: &'a mut Deserializer<'de, 's>,
-    ended: bool,
-}
-
-impl<'a, 'de, 's> SetValues<'a, 'de, 's> {
-    pub(super) fn new(de: &'a mut Deserializer<'de, 's>) -> Self {
-        Self { de, ended: false }
-    }
-
-    pub(super) fn end(mut self) -> Result<(), Failure> {
-        if self.is_at_end()? {
-            Ok(())
-        } else {
-            Err(unread())
-        }
-    }
-
-    fn is_at_end(&mut self) -> Result<bool, Failure> {
-        if !self.ended && self.de.reader.peek()? == b',' {
-            self.ended = true;
-            self.de.reader.tag()?;
-            self.de.reader.varint()?;
-        }
-        Ok(self.ended)
-    }
-}
-
-impl<'de> SeqAccess<'de> for &mut SetValues<'_, 'de, '_> {
+impl<'de> SeqAccess<'de> for &mut Members<'_, 'de, '_> {
     type Error = Failure;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Failure> {
-        if self.is_at_end()? {
-            return Ok(None);
-        }
-        seed.deserialize(&mut *self.de).map(Some)
+        self.next(seed)
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::fault::{Failure, Fault};
 use super::super::javascript;
 use super::super::special::NAME;
 use super::super::value::{Digits, Element, View, flags_to_str};
-use super::access::{Elements, EnumOf, Exception, MapEntries, Properties, SetValues, Sparse};
+use super::access::{Elements, EnumOf, Exception, Members, Properties, Sparse};
 use super::parts::Parts;
 use super::reader::{Reader, Token};
 use super::scan::{Scan, Target, skip};
@@ -198,7 +198,7 @@ impl<'de, 's> Deserializer<'de, 's> {
             }
             Token::Map => {
                 self.enter()?;
-                let mut entries = MapEntries::new(self);
+                let mut entries = Members::of_map(self);
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end()?;
                 self.leave();
@@ -206,7 +206,7 @@ impl<'de, 's> Deserializer<'de, 's> {
             }
             Token::Set => {
                 self.enter()?;
-                let mut values = SetValues::new(self);
+                let mut values = Members::of_set(self);
                 let value = visitor.visit_seq(&mut values)?;
                 values.end()?;
                 self.leave();
