@@ -2,8 +2,12 @@
 
 use std::io;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
+#[cfg(windows)]
+use std::os::windows::io::OwnedSocket;
 
 use offspring_platform as platform;
 use offspring_platform::SocketKind;
@@ -29,6 +33,7 @@ use offspring_platform::SocketKind;
 /// # Ok(())
 /// # }
 /// ```
+#[cfg(unix)]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Handle {
@@ -46,30 +51,82 @@ pub enum Handle {
     Other(OwnedFd),
 }
 
+/// An open socket that travels beside a message, from one process to the other.
+///
+/// Made from the types of std, and taken apart into them. The other process gets a copy of the handle: both refer to
+/// the same socket until one closes its own.
+///
+/// All of them are non-blocking, as Node and tokio want them; std's
+/// [`set_nonblocking`](TcpStream::set_nonblocking) changes that for both processes at once.
+///
+/// # Examples
+///
+/// ```
+/// use offspring::Handle;
+/// use std::net::TcpListener;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let handle = Handle::from(listener);
+/// assert!(matches!(handle, Handle::TcpListener(_)));
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(windows)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Handle {
+    /// A `net.Server` of Node that listens on TCP.
+    TcpListener(TcpListener),
+    /// A `net.Socket` of Node over TCP.
+    TcpStream(TcpStream),
+    /// Node sends and takes none on Windows.
+    UdpSocket(UdpSocket),
+    /// Anything else. It can be received, but Node takes none.
+    Other(OwnedSocket),
+}
+
+#[cfg(unix)]
 impl Handle {
     /// Finds out what has come.
-    pub(crate) fn received(fd: platform::Handle) -> Self {
-        match platform::socket_kind(&fd) {
-            SocketKind::TcpListener => Self::TcpListener(fd.into()),
-            SocketKind::TcpStream => Self::TcpStream(fd.into()),
-            SocketKind::UnixListener => Self::UnixListener(fd.into()),
-            SocketKind::UnixStream => Self::UnixStream(fd.into()),
-            SocketKind::Udp4 | SocketKind::Udp6 => Self::UdpSocket(fd.into()),
-            _ => Self::Other(fd),
+    pub(crate) fn received(handle: platform::Handle) -> Self {
+        match platform::socket_kind(&handle) {
+            SocketKind::TcpListener => Self::TcpListener(handle.into()),
+            SocketKind::TcpStream => Self::TcpStream(handle.into()),
+            SocketKind::UnixListener => Self::UnixListener(handle.into()),
+            SocketKind::UnixStream => Self::UnixStream(handle.into()),
+            SocketKind::Udp4 | SocketKind::Udp6 => Self::UdpSocket(handle.into()),
+            _ => Self::Other(handle),
         }
-    }
-
-    /// Makes it ready for an event loop.
-    pub(crate) fn prepared(self) -> io::Result<(SocketKind, OwnedFd)> {
-        let fd = OwnedFd::from(self);
-        let kind = platform::socket_kind(&fd);
-        if kind != SocketKind::Other {
-            platform::set_nonblocking(&fd)?;
-        }
-        Ok((kind, fd))
     }
 }
 
+#[cfg(windows)]
+impl Handle {
+    /// Finds out what has come.
+    pub(crate) fn received(handle: platform::Handle) -> Self {
+        match platform::socket_kind(&handle) {
+            SocketKind::TcpListener => Self::TcpListener(handle.into()),
+            SocketKind::TcpStream => Self::TcpStream(handle.into()),
+            SocketKind::Udp4 | SocketKind::Udp6 => Self::UdpSocket(handle.into()),
+            _ => Self::Other(handle),
+        }
+    }
+}
+
+impl Handle {
+    /// Makes it ready for an event loop.
+    pub(crate) fn prepared(self) -> io::Result<(SocketKind, platform::Handle)> {
+        let handle = platform::Handle::from(self);
+        let kind = platform::socket_kind(&handle);
+        if kind != SocketKind::Other {
+            platform::set_nonblocking(&handle)?;
+        }
+        Ok((kind, handle))
+    }
+}
+
+#[cfg(unix)]
 impl AsFd for Handle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -83,6 +140,7 @@ impl AsFd for Handle {
     }
 }
 
+#[cfg(unix)]
 impl From<Handle> for OwnedFd {
     fn from(handle: Handle) -> Self {
         match handle {
@@ -92,6 +150,18 @@ impl From<Handle> for OwnedFd {
             Handle::UnixStream(socket) => socket.into(),
             Handle::UdpSocket(socket) => socket.into(),
             Handle::Other(fd) => fd,
+        }
+    }
+}
+
+#[cfg(windows)]
+impl From<Handle> for OwnedSocket {
+    fn from(handle: Handle) -> Self {
+        match handle {
+            Handle::TcpListener(socket) => socket.into(),
+            Handle::TcpStream(socket) => socket.into(),
+            Handle::UdpSocket(socket) => socket.into(),
+            Handle::Other(socket) => socket,
         }
     }
 }
@@ -108,12 +178,14 @@ impl From<TcpStream> for Handle {
     }
 }
 
+#[cfg(unix)]
 impl From<UnixListener> for Handle {
     fn from(socket: UnixListener) -> Self {
         Self::UnixListener(socket)
     }
 }
 
+#[cfg(unix)]
 impl From<UnixStream> for Handle {
     fn from(socket: UnixStream) -> Self {
         Self::UnixStream(socket)

@@ -111,7 +111,7 @@ mod config;
 #[cfg(feature = "tokio")]
 mod connection;
 mod error;
-#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking"), unix))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 mod handle;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod life;
@@ -135,7 +135,7 @@ pub use crate::config::Config;
 #[cfg(feature = "tokio")]
 pub use crate::connection::{Connection, Receiver, Sender};
 pub use crate::error::{Error, ErrorKind, Result};
-#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking"), unix))]
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use crate::handle::Handle;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use crate::life::{Event, Stdio};

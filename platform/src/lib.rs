@@ -29,6 +29,8 @@
 pub mod blocking;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod error;
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
+mod handle;
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 mod handoff;
 #[cfg(feature = "tokio")]
@@ -55,6 +57,8 @@ cfg_if::cfg_if! {
     }
 }
 
+#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
+pub use crate::handle::{Handle, SocketKind, received, set_nonblocking, socket_kind};
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use crate::handoff::{AttachError, Attached, CHANNEL_VARIABLE, Channel, attach};
 #[cfg(feature = "tokio")]
@@ -62,13 +66,9 @@ pub use crate::listener::Listener;
 pub use crate::name::{Name, NameError};
 #[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
 pub use crate::node::{
-    NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NodeAttached, NodeLauncher,
-    NodeOptions, attach_node,
+    NODE_CHANNEL_IS_FRAMED, NODE_CHANNEL_VARIABLE, NODE_MODE_VARIABLE, NODE_TAKES_DATAGRAMS,
+    NodeAttached, NodeLauncher, NodeOptions, attach_node,
 };
-#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
-pub use sys::Handle;
-#[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking"), unix))]
-pub use sys::socket::{SocketKind, set_nonblocking, socket_kind};
 
 #[cfg(any(feature = "tokio", feature = "blocking"))]
 pub use crate::process::{Options, Process, Spawned, Stdin, spawn, this_program};

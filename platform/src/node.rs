@@ -31,6 +31,9 @@ const NODE_CLUSTER_VARIABLE: &str = "NODE_UNIQUE_ID";
 /// Whether the bytes of the channel are wrapped in frames of libuv on this system.
 pub const NODE_CHANNEL_IS_FRAMED: bool = sys::node::FRAMED;
 
+/// Whether UDP sockets travel on the channel on this system.
+pub const NODE_TAKES_DATAGRAMS: bool = sys::node::DATAGRAMS;
+
 /// How [`NodeLauncher::spawn`] starts a child, beyond what a [`Command`] tells of itself.
 #[derive(Debug)]
 pub struct NodeOptions<'a> {

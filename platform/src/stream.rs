@@ -95,6 +95,16 @@ impl ReadHalf {
 
 #[cfg(feature = "node")]
 impl WriteHalf {
+    /// What has to stand in the stream, in front of the bytes with which `handle` goes, for the process at the other end to
+    /// find it: nothing on Unix.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. `Unsupported` on a channel that is not from or to Node.
+    pub fn describe(&self, handle: &crate::Handle) -> io::Result<Vec<u8>> {
+        self.0.describe(handle)
+    }
+
     /// Over a channel from or to Node, sends `handle` along with the byte at `position`, counted from the first byte of the stream, which is still to be
     /// written. Positions do not go down.
     pub fn send_handle(&mut self, position: u64, handle: crate::Handle) {

@@ -345,7 +345,7 @@ impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl<Tx: ?Sized, Rx> Connection<Tx, Rx> {
     pub(super) fn link(&self) -> &Link {
         self.sender.link()

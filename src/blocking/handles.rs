@@ -21,7 +21,7 @@ impl<Tx: Serialize + ?Sized, Rx> Connection<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -67,7 +67,7 @@ impl<M: DeserializeOwned> Receiver<M> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -102,7 +102,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Connection<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -122,7 +122,7 @@ impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -156,7 +156,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -191,7 +191,7 @@ impl<Tx: Serialize + ?Sized, Rx> Parent<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -216,7 +216,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Parent<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///

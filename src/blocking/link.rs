@@ -379,7 +379,7 @@ impl Link {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl Link {
     /// Encodes a message, and lets the handle go with its first byte. `None` if it has to wait for room.
     pub(super) fn push_with_handle<M: serde::Serialize + ?Sized>(
@@ -390,7 +390,8 @@ impl Link {
     ) -> Option<Result<u64>> {
         // Nobody can take it out of the queue meanwhile, for that takes the lock.
         let _writer = lock(&self.writer);
-        let pushed = self.queue.push_with_handle(kind, message)?;
+        let describe = || self.stream.describe(&fd);
+        let pushed = self.queue.push_with_handle(kind, message, describe)?;
         Some(pushed.map(|(start, end)| {
             self.stream.send_handle(start, fd);
             end

@@ -46,7 +46,7 @@
 mod child;
 mod command;
 mod connection;
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 mod handles;
 mod incoming;
 mod link;

@@ -331,7 +331,7 @@ impl<M> Receiver<M> {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl<M> Receiver<M> {
     pub(super) fn talk_mut(&mut self) -> &mut Talk {
         &mut self.talk

@@ -1,7 +1,6 @@
 //! Open sockets beside messages.
 
 use std::future::poll_fn;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 
 use serde::Serialize;
@@ -36,7 +35,7 @@ impl<Tx: Serialize + ?Sized, Rx> Connection<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -82,11 +81,12 @@ impl Link<Local> {
         &self,
         kind: HandleKind,
         message: &M,
-        fd: OwnedFd,
+        fd: offspring_platform::Handle,
     ) -> Option<Result<u64>> {
         // Nobody can write meanwhile, for that takes the half.
         let pushed = self.outgoing().with_half(|half| {
-            let pushed = self.queue().push_with_handle(kind, message)?;
+            let describe = || half.describe(&fd);
+            let pushed = self.queue().push_with_handle(kind, message, describe)?;
             Some(pushed.map(|(start, end)| {
                 half.send_handle(start, fd);
                 end
@@ -122,7 +122,7 @@ impl<M: DeserializeOwned> Receiver<M> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -165,7 +165,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Connection<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///

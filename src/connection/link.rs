@@ -134,7 +134,7 @@ impl<T: Transport> Link<T> {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl<T: Transport> Link<T> {
     pub(super) fn outgoing(&self) -> &Outgoing<T::WriteHalf> {
         &self.outgoing

@@ -1,6 +1,6 @@
 //! [`Connection`]: typed messages over a transport.
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 mod handles;
 mod incoming;
 mod link;

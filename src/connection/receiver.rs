@@ -415,7 +415,7 @@ impl<M: DeserializeOwned, T: Transport> Stream for Receiver<M, T> {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl<M, T: Transport> Receiver<M, T> {
     pub(super) fn talk_mut(&mut self) -> &mut Talk {
         &mut self.talk

@@ -260,7 +260,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl<M: ?Sized, T: Transport> Sender<M, T> {
     /// Waits until everything before `target` has left.
     pub(super) async fn flush_to(&self, target: u64) -> Result<()> {

@@ -23,7 +23,7 @@ impl<Tx: Serialize + ?Sized, Rx> Child<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -67,7 +67,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Child<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -116,7 +116,7 @@ impl<Tx: Serialize + ?Sized, Rx> Parent<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///
@@ -150,7 +150,7 @@ impl<Tx: ?Sized, Rx: DeserializeOwned> Parent<Tx, Rx> {
     ///
     /// # Platform notes
     ///
-    /// Unix only.
+    /// TCP only on Windows.
     ///
     /// # Examples
     ///

@@ -2,7 +2,7 @@
 
 mod child;
 mod command;
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 mod handles;
 mod parent;
 

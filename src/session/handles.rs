@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use offspring_platform::Handle;
 
+use crate::wire::Inbox;
+
 /// The handles of one connection, in both directions. One receiver has them.
 #[derive(Debug, Default)]
 pub(super) struct Handles {
+    /// What was described in the stream; `None` is what could not be taken over.
+    described: VecDeque<Option<Handle>>,
     /// Of messages that the program has not taken: the handles, if they came. Those were answered.
     ahead: VecDeque<Option<Handle>>,
     /// The program asks for the handle of what it receives.
@@ -25,6 +29,21 @@ pub(super) struct Handles {
 }
 
 impl Handles {
+    /// Takes over the sockets that were described in the stream. Of those that no message has announced a few are kept.
+    pub(super) fn take_over(&mut self, inbox: &mut Inbox) {
+        while let Some(record) = inbox.take_transfer() {
+            let handle = offspring_platform::received(&record);
+            if self.described.len() < MOST {
+                self.described.push_back(handle);
+            }
+        }
+    }
+
+    /// The next one that was described, if it could be taken over.
+    pub(super) fn described(&mut self) -> Option<Handle> {
+        self.described.pop_front().flatten()
+    }
+
     /// Notes a handle that was answered before its message is taken.
     pub(super) fn look_ahead(&mut self, handle: Option<Handle>) {
         self.ahead.push_back(handle);
@@ -40,13 +59,11 @@ impl Handles {
         self.last = handle.filter(|_| self.wanted);
     }
 
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix sends any"))]
     pub(super) fn take(&mut self) -> Option<Handle> {
         self.last.take()
     }
 
     /// Notes one that was sent, and gives the number by which to ask for the answer.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix sends any"))]
     pub(super) fn sent(&mut self, copy: Arc<Handle>) -> u64 {
         self.unanswered.push_back(copy);
         self.sent += 1;
@@ -75,8 +92,10 @@ impl Handles {
     }
 
     /// The answer to the last one that was sent, whether it has arrived.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix sends any"))]
     pub(super) fn answer(&self, number: u64) -> Option<bool> {
         (self.answered >= number).then_some(self.arrived)
     }
 }
+
+/// How many may wait for the messages that they belong to.
+const MOST: usize = 64;

@@ -6,7 +6,7 @@ mod encoder;
 #[cfg(feature = "node")]
 mod handles;
 mod line;
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 mod offer;
 mod queue;
 mod quota;
@@ -16,7 +16,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 pub(crate) use self::line::Line;
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 pub(crate) use self::offer::{ANSWER_TIMEOUT, Offer, unanswered};
 #[cfg(feature = "blocking")]
 pub(crate) use self::queue::Pushed;

@@ -1,10 +1,9 @@
 //! [`Offer`]: an open socket on its way to Node.js, and what the answers to it mean.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use offspring_platform::SocketKind;
+use offspring_platform::{self as platform, SocketKind};
 
 use super::Line;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +13,7 @@ use crate::wire::node::HandleKind;
 /// An open socket that is sent beside a message until the other side has it.
 pub(crate) struct Offer {
     pub(crate) kind: HandleKind,
-    fd: Arc<OwnedFd>,
+    fd: Arc<platform::Handle>,
     /// How often it may still be sent.
     tries: u32,
 }
@@ -26,8 +25,8 @@ impl Offer {
         let kind = match kind {
             SocketKind::TcpListener | SocketKind::UnixListener => HandleKind::Server,
             SocketKind::TcpStream | SocketKind::UnixStream => HandleKind::Socket,
-            SocketKind::Udp4 => HandleKind::Udp4,
-            SocketKind::Udp6 => HandleKind::Udp6,
+            SocketKind::Udp4 if platform::NODE_TAKES_DATAGRAMS => HandleKind::Udp4,
+            SocketKind::Udp6 if platform::NODE_TAKES_DATAGRAMS => HandleKind::Udp6,
             _ => {
                 let text = format!("{}: it is no socket that Node knows", sending(line));
                 return Err(Error::new(ErrorKind::Unsupported, text));
@@ -41,13 +40,13 @@ impl Offer {
     }
 
     /// The copy that travels.
-    pub(crate) fn copy(&self) -> Result<OwnedFd> {
+    pub(crate) fn copy(&self) -> Result<platform::Handle> {
         let copy = self.fd.try_clone();
         copy.map_err(|error| Error::io("copy a socket", error))
     }
 
     /// To be kept until there is an answer.
-    pub(crate) fn kept(&self) -> Arc<OwnedFd> {
+    pub(crate) fn kept(&self) -> Arc<platform::Handle> {
         Arc::clone(&self.fd)
     }
 

@@ -282,7 +282,7 @@ impl Queue {
     }
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl Queue {
     /// Encodes a message with which a handle goes, and tells where in the stream it begins and ends.
     ///
@@ -291,8 +291,11 @@ impl Queue {
         &self,
         kind: crate::wire::node::HandleKind,
         message: &M,
+        describe: impl FnOnce() -> io::Result<Vec<u8>>,
     ) -> Option<Result<(u64, u64)>> {
-        self.push_by(|outbox| outbox.push_with_handle(kind, message))
+        // Once it is described, another process may have it: so not before there is room.
+        let describe = || describe().map_err(|error| Error::io("describe a socket", error));
+        self.push_by(|outbox| outbox.push_with_transfer(kind, message, describe))
     }
 }
 

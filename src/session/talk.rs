@@ -157,6 +157,8 @@ impl Talk {
             if !self.greeted(line)? {
                 return Ok(Next::NeedMore);
             }
+            #[cfg(feature = "node")]
+            self.handles.take_over(&mut self.inbox);
             match self.inbox.next() {
                 Ok(None) if self.peer.left.is_some() => self.peer.gone = true,
                 Ok(None) => return Ok(Next::NeedMore),
@@ -171,7 +173,8 @@ impl Talk {
                 }
                 #[cfg(feature = "node")]
                 Ok(Some(Envelope::WithHandle { message, again })) => {
-                    let handle = self.handles.ahead().unwrap_or_else(|| answer(line));
+                    let handle = self.handles.ahead();
+                    let handle = handle.unwrap_or_else(|| answer(line, &mut self.handles));
                     let missing = handle.is_none() && again;
                     let (Some(body), false) = (message, missing) else {
                         // Not for the program, or it comes once more; what came along is closed.
@@ -344,6 +347,8 @@ impl Talk {
         if !self.greeted(line)? {
             return Ok(());
         }
+        #[cfg(feature = "node")]
+        self.handles.take_over(&mut self.inbox);
         loop {
             match self.inbox.look_ahead() {
                 Ok(None) => return Ok(()),
@@ -360,7 +365,10 @@ impl Talk {
                 }
                 Ok(Some(Envelope::Message(_))) => {}
                 #[cfg(feature = "node")]
-                Ok(Some(Envelope::WithHandle { .. })) => self.handles.look_ahead(answer(line)),
+                Ok(Some(Envelope::WithHandle { .. })) => {
+                    let handle = answer(line, &mut self.handles);
+                    self.handles.look_ahead(handle);
+                }
                 #[cfg(feature = "node")]
                 Ok(Some(Envelope::HandleAnswer { arrived })) => {
                     self.handles.answered_ahead(arrived);
@@ -374,14 +382,14 @@ impl Talk {
 /// Takes the handle of a message that has just been read, and answers: once, and at once, for Node waits with everything
 /// else until it has the answer.
 #[cfg(feature = "node")]
-fn answer(line: &impl Line) -> Option<Handle> {
-    let handle = line.take_handle();
+fn answer(line: &impl Line, handles: &mut Handles) -> Option<Handle> {
+    let handle = handles.described().or_else(|| line.take_handle());
     line.queue().push_answer(handle.is_some());
     line.push_out();
     handle
 }
 
-#[cfg(all(feature = "node", unix))]
+#[cfg(feature = "node")]
 impl Talk {
     /// From here on the handle of a message that is taken is kept, or not.
     pub(crate) fn want_handle(&mut self, wanted: bool) {
@@ -413,6 +421,14 @@ impl Talk {
         };
         let text = format!("send a handle to {}: {why}", line.peer());
         Err(Error::new(kind, text))
+    }
+}
+
+/// The system has put them into this process, whether anybody asks for them or not.
+#[cfg(feature = "node")]
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.handles.take_over(&mut self.inbox);
     }
 }
 

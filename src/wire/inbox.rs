@@ -51,6 +51,8 @@ pub struct Inbox {
     messages_seen: u64,
     /// How many bytes have come in all.
     received: u64,
+    /// Descriptions of sockets that stood between the pieces of Node's stream.
+    pub(super) transfers: Transfers,
 }
 
 impl Inbox {
@@ -82,6 +84,7 @@ impl Inbox {
             seen: 0,
             order_seen: Order::default(),
             messages_seen: 0,
+            transfers: Transfers::default(),
             received: 0,
         }
     }
@@ -125,7 +128,7 @@ impl Inbox {
     pub fn filled(&mut self, n: usize) {
         self.received += n as u64;
         let arrived = self.buffer.filled(n);
-        let kept = self.grammar.strip(arrived);
+        let kept = self.grammar.strip(arrived, &mut self.transfers);
         self.buffer.drop_last(n - kept);
     }
 
@@ -143,7 +146,7 @@ impl Inbox {
     /// ```
     pub fn absorb(&mut self, bytes: &mut Vec<u8>) {
         self.received += bytes.len() as u64;
-        let kept = self.grammar.strip(bytes);
+        let kept = self.grammar.strip(bytes, &mut self.transfers);
         bytes.truncate(kept);
         self.buffer.absorb(bytes);
     }
@@ -410,6 +413,11 @@ impl Inbox {
     }
 }
 
+#[cfg(feature = "node")]
+type Transfers = node::Transfers;
+#[cfg(not(feature = "node"))]
+type Transfers = ();
+
 /// How messages are found in what has arrived.
 #[derive(Clone, Copy, Debug)]
 enum Grammar {
@@ -432,11 +440,14 @@ impl Grammar {
     }
 
     /// Moves what belongs to the messages to the front of what has just arrived, and tells how much that is.
-    fn strip(&mut self, arrived: &mut [u8]) -> usize {
+    fn strip(&mut self, arrived: &mut [u8], transfers: &mut Transfers) -> usize {
         match self {
-            Self::Frames(_) => arrived.len(),
+            Self::Frames(_) => {
+                _ = transfers;
+                arrived.len()
+            }
             #[cfg(feature = "node")]
-            Self::Node(reader) => reader.strip(arrived),
+            Self::Node(reader) => reader.strip(arrived, transfers),
         }
     }
 

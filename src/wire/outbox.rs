@@ -129,7 +129,7 @@ impl Outbox {
             #[cfg(feature = "node")]
             Format::Node(format) => {
                 let (serialization, limits) = (format.serialization, self.limits);
-                self.push_for_node(format, |bytes| {
+                self.push_for_node(format, None, |bytes| {
                     let body = bytes.len();
                     serialization.encode(message, limits, bytes)?;
                     let name = std::any::type_name::<M>();
@@ -145,11 +145,16 @@ impl Outbox {
     pub(super) fn push_for_node(
         &mut self,
         format: node::Format,
+        transfer: Option<node::Transfer<'_>>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
-        let draft = Draft::of(&mut self.bytes, |bytes| node::begin(bytes, format));
+        let draft = Draft::of(&mut self.bytes, |bytes| {
+            node::begin(bytes, format, transfer)
+        });
         encode(draft.bytes)?;
-        draft.finish_with(|bytes, start| node::finish(bytes, start, format));
+        draft.finish_with(|bytes, start| {
+            node::finish(bytes, start, format, transfer.is_some());
+        });
         Ok(())
     }
 

@@ -6,21 +6,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use offspring::node::{Script, Serialization};
-use offspring::{Command, Config, ErrorKind, Handle, Parent, Result, Stdio};
+use offspring::{Command, Config, ErrorKind, Handle, Result, Stdio};
 
-use crate::child_of_node::run;
 use crate::scripts::{BOTH, Source};
 use crate::support::within;
-
-/// Reads to the end on a thread of its own, so that this one can drive a connection.
-async fn read_all(mut socket: impl std::io::Read + Send + 'static) -> String {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut text = String::new();
-        socket.read_to_string(&mut text).unwrap();
-        text
-    });
-    read.await.unwrap()
-}
+use crate::tcp_handles::read_all;
 
 /// Answers every client of the server that it is sent, and every socket.
 pub(crate) const TAKER: &str = r"
@@ -370,44 +360,5 @@ async fn a_close_does_not_wait_for_a_peer_that_waits_for_an_answer() -> Result<(
         child.wait().await?;
         Ok(())
     })
-    .await
-}
-
-#[tokio::test]
-#[ignore = "entry point of a child process"]
-async fn child_passes_handles_on() -> Result<()> {
-    let mut parent = Parent::<str, String>::attach()?;
-    let (text, handle) = parent.recv_with_handle().await?.unwrap();
-    assert_eq!(text, "server");
-    let Some(Handle::TcpListener(listener)) = handle else {
-        panic!("{handle:?}");
-    };
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    parent.send("listening").await?;
-    let (client, _) = listener.accept().await.unwrap();
-    parent
-        .send_with_handle("client", client.into_std().unwrap())
-        .await?;
-    assert_eq!(parent.recv().await?, None);
-    parent.close().await
-}
-
-#[tokio::test]
-async fn a_rust_child_takes_a_server_of_node_and_gives_its_clients_back() -> Result<()> {
-    run(r"
-        const net = require('net');
-        const child = watch(start('handles::child_passes_handles_on'));
-        const server = net.createServer();
-        server.listen(0, '127.0.0.1', () => {
-            const { port } = server.address();
-            child.send('server', server, () => server.close());
-            child.once('message', () => {
-                const client = net.connect(port, '127.0.0.1');
-                client.on('data', (data) => { seen.push(['heard', `${data}`]); client.end(); child.disconnect(); });
-            });
-            child.on('message', (message, socket) => { if (socket) socket.end('from Node'); });
-        });
-        expect(['message', 'listening'], ['message', 'client'], ['heard', 'from Node'], ['disconnect'], ['exit', 0, null]);
-    ")
     .await
 }

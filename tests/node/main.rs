@@ -23,6 +23,7 @@ mod scripts;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod tcp_handles;
 #[cfg(feature = "blocking")]
 mod threads;
 #[cfg(feature = "blocking")]

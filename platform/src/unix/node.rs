@@ -27,6 +27,9 @@ use crate::process::{Spawned, Stdin};
 /// Messages follow each other on the socket as they are.
 pub(crate) const FRAMED: bool = false;
 
+/// Whether libuv passes UDP sockets on here.
+pub(crate) const DATAGRAMS: bool = true;
+
 #[derive(Debug)]
 pub(crate) struct Launcher(Numbered);
 

@@ -62,7 +62,7 @@ impl Slot {
             orphan::end_with(parent, grace)?;
         }
         Ok(Attached {
-            channel: S::of_channel(Channel(channel))?,
+            channel: S::of_channel(Channel::new(channel))?,
             parent_pid: note.parent_pid,
         })
     }

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::connecting::{Attempt, Connecting, jitter};
 use super::exit::Exit;
 use super::listener::{Instances, PAUSE};
 use super::overlapped::Port;
 use super::parker::{Parker, Waiters};
 use super::pipe::{self, Direction};
-use super::stream::{Attempt, Channel, Connecting, ReadHalf, WriteHalf, jitter};
+use super::stream::{Channel, ReadHalf, WriteHalf};
 use crate::Name;
 use crate::blocking::{Ready, Want};
 use crate::handoff::End;
@@ -37,8 +38,8 @@ impl Stream {
     pub(crate) fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = pipe::pair(Direction::Both)?;
         Ok((
-            Self::of_channel(Channel(one))?,
-            Self::of_channel(Channel(other))?,
+            Self::of_channel(Channel::new(one))?,
+            Self::of_channel(Channel::new(other))?,
         ))
     }
 
@@ -53,10 +54,15 @@ impl Stream {
     }
 
     fn new(port: Arc<Port>, peer_pid: Option<u32>) -> Self {
+        let read = ReadHalf::new(Arc::clone(&port));
+        Self::of_halves(read, WriteHalf::new(port), peer_pid)
+    }
+
+    fn of_halves(read: ReadHalf, write: WriteHalf, peer_pid: Option<u32>) -> Self {
         let waiters = Arc::new(Waiters::default());
         Self {
-            read: Mutex::new(Some(ReadHalf::new(Arc::clone(&port)))),
-            write: Mutex::new(Some(WriteHalf::new(port))),
+            read: Mutex::new(Some(read)),
+            write: Mutex::new(Some(write)),
             waker: Waker::from(Arc::clone(&waiters)),
             waiters,
             rung: AtomicBool::new(false),
@@ -174,6 +180,13 @@ impl Stream {
         lock(&self.read).as_mut()?.take_handle()
     }
 
+    pub(crate) fn describe(&self, handle: &super::Handle) -> io::Result<Vec<u8>> {
+        match &*lock(&self.write) {
+            Some(write) => write.describe(handle),
+            None => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
     pub(crate) fn send_handle(&self, position: u64, handle: super::Handle) {
         if let Some(write) = &mut *lock(&self.write) {
             write.send_handle(position, handle);
@@ -187,7 +200,8 @@ impl End for Stream {
     }
 
     fn of_channel(channel: Channel) -> io::Result<Self> {
-        Ok(Self::new(Port::new(channel.0)?, None))
+        let (read, write) = channel.open()?;
+        Ok(Self::of_halves(read, write, None))
     }
 
     fn read_by(&mut self, process: Exit) {

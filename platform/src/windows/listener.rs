@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{ERROR_NO_DATA, ERROR_PIPE_CONNECTED};
 
+#[cfg(feature = "tokio")]
+use super::connecting::jitter;
 use super::overlapped::{Action, Operation, Outcome, Port};
 use super::owner::{Owner, is_taken};
-#[cfg(feature = "tokio")]
-use super::stream::jitter;
 use super::{address, pipe, security};
 use crate::error::context;
 use crate::{Name, trace};

@@ -25,6 +25,7 @@ mod token;
 cfg_if::cfg_if! {
     if #[cfg(any(feature = "tokio", feature = "blocking"))] {
         mod attach;
+        mod connecting;
         mod exit;
         mod job;
         mod listener;
@@ -46,6 +47,8 @@ cfg_if::cfg_if! {
         mod remote;
         mod running;
         mod security;
+        #[cfg(feature = "node")]
+        pub(crate) mod socket;
         mod spawn;
         mod stdin;
         mod stream;
@@ -73,9 +76,9 @@ cfg_if::cfg_if! {
     }
 }
 
-/// What can travel beside the bytes of a stream: nothing.
+/// What can travel beside the bytes of a stream.
 #[cfg(all(feature = "node", any(feature = "tokio", feature = "blocking")))]
-pub type Handle = std::convert::Infallible;
+pub type Handle = std::os::windows::io::OwnedSocket;
 
 /// The pipe of a name: all pipes of a computer live in one folder, so the label carries its user's SID.
 pub(crate) fn address(name: &Name) -> io::Result<PathBuf> {

@@ -31,6 +31,9 @@ use crate::process::{Spawned, Stdin};
 /// libuv cuts the stream into pieces here.
 pub(crate) const FRAMED: bool = true;
 
+/// Whether libuv passes UDP sockets on here.
+pub(crate) const DATAGRAMS: bool = false;
+
 #[derive(Debug)]
 pub(crate) struct Launcher(());
 
@@ -67,7 +70,8 @@ impl Launcher {
             stdout: out_reader.map(ChildStdout::from),
             stderr: err_reader.map(ChildStderr::from),
         };
-        Unfinished::new(child, job).spawned(ours, pipes)
+        let channel = Channel::new(ours).with_handles(child.id());
+        Unfinished::new(child, job).spawned(channel, pipes)
     }
 }
 
@@ -141,6 +145,9 @@ impl Slot {
         if let (Some(grace), Ok(Some(process))) = (grace, remote::older(parent)) {
             orphan::end_with(process, grace)?;
         }
-        Ok((S::of_channel(Channel(channel))?, parent))
+        Ok((
+            S::of_channel(Channel::new(channel).with_handles(parent))?,
+            parent,
+        ))
     }
 }

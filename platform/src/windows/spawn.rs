@@ -38,7 +38,7 @@ pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Resu
     command.env_remove(CHANNEL_VARIABLE);
     let (child, pipes) = started?;
     child.hand_over(&ours, real, options.orphan_grace, token)?;
-    child.spawned(ours, Pipes { stdin, ..pipes })
+    child.spawned(Channel::new(ours), Pipes { stdin, ..pipes })
 }
 
 /// Starts `command` with `theirs` in its stdin slot, held until [`Unfinished::spawned`] if it is to be in a job.
@@ -102,15 +102,11 @@ impl Unfinished {
     }
 
     /// Lets it run if it was held, and takes charge of it.
-    pub(super) fn spawned<S: End>(
-        mut self,
-        ours: OwnedHandle,
-        pipes: Pipes,
-    ) -> io::Result<Spawned<S>> {
+    pub(super) fn spawned<S: End>(mut self, ours: Channel, pipes: Pipes) -> io::Result<Spawned<S>> {
         if let Some(job) = &self.job {
             job.start(self.get().as_handle(), self.get().id())?;
         }
-        let mut channel = S::of_channel(Channel(ours))?;
+        let mut channel = S::of_channel(ours)?;
         channel.read_by(Exit::of(self.get())?);
         let job = self.job.take();
         Ok(Spawned {
@@ -122,7 +118,7 @@ impl Unfinished {
         })
     }
 
-    fn get(&self) -> &Running {
+    pub(super) fn get(&self) -> &Running {
         self.child
             .as_ref()
             .expect("only `finish` takes it, and ends this")

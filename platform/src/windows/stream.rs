@@ -4,33 +4,68 @@
 use std::future::Future;
 use std::io;
 use std::ops::Range;
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
-use std::path::PathBuf;
+use std::os::windows::io::OwnedHandle;
 #[cfg(feature = "tokio")]
 use std::pin::pin;
 use std::sync::Arc;
 #[cfg(feature = "tokio")]
 use std::task::Context;
 use std::task::{Poll, Waker, ready};
-use std::time::{Duration, Instant};
+#[cfg(feature = "tokio")]
+use std::time::Instant;
 
 #[cfg(feature = "tokio")]
 use tokio::io::ReadBuf;
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, ERROR_FILE_NOT_FOUND, ERROR_NO_DATA, ERROR_OPERATION_ABORTED,
-    ERROR_PIPE_BUSY, ERROR_PIPE_NOT_CONNECTED, WIN32_ERROR,
+    ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED,
+    WIN32_ERROR,
 };
 
+#[cfg(feature = "tokio")]
+use super::connecting::{Attempt, Connecting};
 use super::exit::Exit;
 use super::overlapped::{Action, Operation, Outcome, Port};
-use super::{address, handle, owner, pipe, security};
+#[cfg(feature = "node")]
+use super::socket;
+use super::{handle, pipe};
+#[cfg(feature = "tokio")]
 use crate::Name;
-use crate::error::context;
 #[cfg(feature = "tokio")]
 use crate::handoff::End;
 
 /// One end of a pipe that nobody drives yet.
-pub(crate) struct Channel(pub(super) OwnedHandle);
+pub(crate) struct Channel {
+    pipe: OwnedHandle,
+    /// The process to which sockets can be given, if it is known.
+    #[cfg(feature = "node")]
+    taker: Option<u32>,
+}
+
+impl Channel {
+    pub(super) fn new(pipe: OwnedHandle) -> Self {
+        Self {
+            pipe,
+            #[cfg(feature = "node")]
+            taker: None,
+        }
+    }
+
+    /// Lets sockets travel to the process at the other end.
+    #[cfg(feature = "node")]
+    pub(super) fn with_handles(self, taker: u32) -> Self {
+        let taker = Some(taker);
+        Self { taker, ..self }
+    }
+
+    /// The two directions of it.
+    pub(super) fn open(self) -> io::Result<(ReadHalf, WriteHalf)> {
+        let port = Port::new(self.pipe)?;
+        let mut write = WriteHalf::new(Arc::clone(&port));
+        #[cfg(feature = "node")]
+        write.give_to(self.taker);
+        Ok((ReadHalf::new(port), write))
+    }
+}
 
 #[cfg(feature = "tokio")]
 #[derive(Debug)]
@@ -80,64 +115,17 @@ impl End for Stream {
     }
 
     fn of_channel(channel: Channel) -> io::Result<Self> {
-        Ok(Self::new(Port::new(channel.0)?, None))
+        let (read, write) = channel.open()?;
+        let peer_pid = None;
+        Ok(Self {
+            read,
+            write,
+            peer_pid,
+        })
     }
 
     fn read_by(&mut self, process: Exit) {
         self.write.read_by(process);
-    }
-}
-
-/// A client on its way to a server.
-pub(super) struct Connecting {
-    name: String,
-    path: PathBuf,
-    deadline: Instant,
-}
-
-pub(super) enum Attempt {
-    Done(Arc<Port>, Option<u32>),
-    /// After so long a pause. Not WaitNamedPipe: it would block a thread, which nobody could get back.
-    Again(Duration),
-}
-
-impl Connecting {
-    pub(super) fn new(name: &Name, deadline: Instant) -> io::Result<Self> {
-        Ok(Self {
-            name: format!("connect to {:?}", name.to_string()),
-            path: address(name)?,
-            deadline,
-        })
-    }
-
-    pub(super) fn attempt(&self) -> io::Result<Attempt> {
-        let refused = |kind, why| io::Error::new(kind, format!("{}: {why}", self.name));
-        match pipe::open(&self.path) {
-            Ok(pipe) => {
-                security::check_owner(&pipe).map_err(|error| {
-                    context(error, format!("{}: the server is not ours", self.name))
-                })?;
-                let peer = pipe::server_pid(pipe.as_raw_handle()).ok();
-                return Ok(Attempt::Done(Port::new(pipe)?, peer));
-            }
-            // All instances have a client: the server will make more, unless nothing but old connections is left.
-            Err(error) if handle::is(&error, ERROR_PIPE_BUSY) => {
-                if owner::is_gone(&self.path) {
-                    let kind = io::ErrorKind::ConnectionRefused;
-                    return Err(refused(kind, "nobody is listening"));
-                }
-            }
-            Err(error) if handle::is(&error, ERROR_FILE_NOT_FOUND) => {
-                return Err(refused(io::ErrorKind::NotFound, "nobody is listening"));
-            }
-            Err(error) => return Err(context(error, self.name.as_str())),
-        }
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let why = "the server did not answer in time";
-            return Err(refused(io::ErrorKind::TimedOut, why));
-        }
-        Ok(Attempt::Again(jitter(RETRY).min(left)))
     }
 }
 
@@ -307,8 +295,20 @@ impl ReadHalf {
 
 #[cfg(feature = "node")]
 impl WriteHalf {
+    fn give_to(&mut self, taker: Option<u32>) {
+        self.taker = taker;
+    }
+
+    pub(crate) fn describe(&self, handle: &super::Handle) -> io::Result<Vec<u8>> {
+        match self.taker {
+            Some(taker) => socket::describe(handle, taker),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The description goes in the stream itself.
     pub(crate) fn send_handle(&mut self, _: u64, handle: super::Handle) {
-        match handle {}
+        drop(handle);
     }
 }
 
@@ -373,6 +373,9 @@ pub(crate) struct WriteHalf {
     outcome: Option<Outcome>,
     /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
     reader: Option<Exit>,
+    /// To whom sockets can be given.
+    #[cfg(feature = "node")]
+    taker: Option<u32>,
 }
 
 impl WriteHalf {
@@ -382,6 +385,8 @@ impl WriteHalf {
             taken: 0,
             outcome: None,
             reader: None,
+            #[cfg(feature = "node")]
+            taker: None,
         }
     }
 
@@ -493,17 +498,8 @@ fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     pin!(tokio::task::consume_budget()).poll(cx)
 }
 
-/// Between half of `pause` and all of it, so that clients which were refused together do not come back together.
-pub(super) fn jitter(pause: Duration) -> Duration {
-    let random = crate::name::random().map_or(0, |bytes| bytes[0]);
-    pause / 2 + pause * u32::from(random) / 512
-}
-
 /// How many writes of nothing by a hostile peer `try_read` puts up with.
 const TRIES: usize = 1000;
-
-/// How long a client waits before it asks for a free instance again.
-const RETRY: Duration = Duration::from_millis(10);
 
 /// The most that one operation writes: what the pipe takes without its reader.
 const WRITE_LIMIT: usize = pipe::BUFFER as usize;

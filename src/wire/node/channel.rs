@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::control::{encode_answer, encode_with_handle};
+use super::libuv::Transfer;
 use super::{HandleKind, Serialization};
 use crate::wire::format::Format as AnyFormat;
 use crate::wire::{Encoding, Hello, Inbox, Limits, Outbox};
@@ -100,6 +101,9 @@ impl Outbox {
 
     /// Adds a message for Node with which an open socket goes: beside its first byte, by `SCM_RIGHTS`. Node answers once.
     ///
+    /// For Windows, where the socket is described in the stream, there is no such call yet but in
+    /// [`Connection`](crate::Connection).
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if this is not for Node; otherwise as [`push`](Self::push).
@@ -122,6 +126,16 @@ impl Outbox {
         kind: HandleKind,
         message: &M,
     ) -> Result<()> {
+        self.push_with_transfer(kind, message, || Ok(Vec::new()))
+    }
+
+    /// The same, and what `describe` gives tells the other process of the handle, where it does not go beside the stream.
+    pub(crate) fn push_with_transfer<M: Serialize + ?Sized>(
+        &mut self,
+        kind: HandleKind,
+        message: &M,
+        describe: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<()> {
         let AnyFormat::Node(format) = self.format() else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -129,7 +143,9 @@ impl Outbox {
             ));
         };
         self.push_counted(|outbox, limits| {
-            outbox.push_for_node(format, |bytes| {
+            let record = describe()?;
+            let transfer = Transfer::new(&record, kind == HandleKind::Socket);
+            outbox.push_for_node(format, transfer, |bytes| {
                 encode_with_handle(format, kind, message, limits, bytes)
             })
         })
@@ -154,7 +170,7 @@ impl Outbox {
     pub fn push_answer(&mut self, arrived: bool) {
         if let (AnyFormat::Node(format), false) = (self.format(), self.is_closed()) {
             // It is small, and its own `Serialize` does not fail.
-            let _ = self.push_for_node(format, |bytes| {
+            let _ = self.push_for_node(format, None, |bytes| {
                 encode_answer(format.serialization, arrived, Limits::new(), bytes)
             });
         }
@@ -162,6 +178,28 @@ impl Outbox {
 }
 
 impl Inbox {
+    /// Takes the next description of a socket that stood in a [framed](Format::framed) stream, in the order of the messages
+    /// with which they came: a `WSAPROTOCOL_INFOW` of 628 bytes and an error of four.
+    ///
+    /// The system has put the socket into this process already, so take them all, whether they are asked for or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use offspring::node::{Format, Serialization};
+    /// use offspring::wire::{Inbox, Limits};
+    ///
+    /// let format = Format::new(Serialization::Json).framed(true);
+    /// let mut inbox = Inbox::from_node(Limits::new(), format);
+    /// // A socket that listens follows, 632 bytes, and no data.
+    /// inbox.absorb(&mut [&[2_u8][..], &[0; 15], &[7; 632]].concat());
+    /// assert_eq!(inbox.take_transfer(), Some(vec![7; 632]));
+    /// assert_eq!(inbox.take_transfer(), None);
+    /// ```
+    pub fn take_transfer(&mut self) -> Option<Vec<u8>> {
+        self.transfers.take()
+    }
+
     /// Creates an empty one for what Node writes. It gives messages only: a goodbye is the end of the stream, if
     /// [`end`](Self::end) finds nothing wrong with it.
     ///

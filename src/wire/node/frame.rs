@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use super::control::{self, Kind};
-use super::libuv::{self, Pieces};
+use super::libuv::{self, Pieces, Transfer, Transfers};
 use super::{Format, Serialization};
 use crate::wire::envelope::{Body, Envelope};
 use crate::wire::format::Codec;
@@ -11,9 +11,11 @@ use crate::wire::limits::Limits;
 use crate::{Error, ErrorKind, Result};
 
 /// Appends the head of a message, whose bytes are written next.
-pub(crate) fn begin(out: &mut Vec<u8>, format: Format) {
-    if format.framed {
-        libuv::begin(out);
+pub(crate) fn begin(out: &mut Vec<u8>, format: Format, transfer: Option<Transfer<'_>>) {
+    match transfer {
+        Some(transfer) => libuv::begin_transfer(out, transfer),
+        None if format.framed => libuv::begin(out),
+        None => {}
     }
     if format.serialization == Serialization::Advanced {
         out.extend_from_slice(&[0; LENGTH]);
@@ -21,13 +23,14 @@ pub(crate) fn begin(out: &mut Vec<u8>, format: Format) {
 }
 
 /// Finishes the message whose head is at `start`.
-pub(crate) fn finish(out: &mut Vec<u8>, start: usize, format: Format) {
+pub(crate) fn finish(out: &mut Vec<u8>, start: usize, format: Format, transfer: bool) {
     match format.serialization {
         Serialization::Json => out.push(b'\n'),
         Serialization::Advanced => {
-            let outer = match format.framed {
-                true => libuv::head(&out[..start]),
-                false => 0,
+            let outer = match (transfer, format.framed) {
+                (true, _) => libuv::TRANSFER_HEAD,
+                (false, true) => libuv::head(&out[..start]),
+                (false, false) => 0,
             };
             let body = start + outer + LENGTH;
             let length = u32::try_from(out.len() - body)
@@ -35,7 +38,9 @@ pub(crate) fn finish(out: &mut Vec<u8>, start: usize, format: Format) {
             out[body - LENGTH..body].copy_from_slice(&length.to_be_bytes());
         }
     }
-    if format.framed {
+    if transfer {
+        libuv::finish_transfer(out, start);
+    } else if format.framed {
         libuv::finish(out, start);
     }
 }
@@ -62,9 +67,9 @@ impl Reader {
     }
 
     /// Moves the bytes of the stream to the front of what has just arrived, and tells how many there are.
-    pub(crate) fn strip(&mut self, arrived: &mut [u8]) -> usize {
+    pub(crate) fn strip(&mut self, arrived: &mut [u8], transfers: &mut Transfers) -> usize {
         match &mut self.pieces {
-            Some(pieces) => pieces.strip(arrived),
+            Some(pieces) => pieces.strip(arrived, transfers),
             None => arrived.len(),
         }
     }

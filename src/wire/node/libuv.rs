@@ -1,5 +1,8 @@
 //! The pieces into which libuv cuts the stream on Windows.
 
+use std::collections::VecDeque;
+use std::mem;
+
 use crate::{Error, ErrorKind, Result};
 
 /// Makes room for the head of a piece, unless what follows can be a part of the last one that waits: Node reads each
@@ -27,15 +30,75 @@ pub(super) fn head(before: &[u8]) -> usize {
     }
 }
 
+/// Makes room for the head of a piece of its own, with which a socket goes, and puts the description of that behind it.
+pub(super) fn begin_transfer(out: &mut Vec<u8>, transfer: Transfer<'_>) {
+    let connection = if transfer.connected { CONNECTION } else { 0 };
+    let start = out.len();
+    out.extend_from_slice(&[0; HEAD]);
+    out[start..start + 4].copy_from_slice(&(SOCKET | connection).to_le_bytes());
+    out.extend_from_slice(transfer.record);
+}
+
+/// Fills in the head of that piece, which is at `start`.
+pub(super) fn finish_transfer(out: &mut [u8], start: usize) {
+    let length = u32::try_from(out.len() - start - HEAD - TRANSFER as usize)
+        .expect("a message is within the limit, which is below 4 GiB");
+    out[start] |= DATA as u8;
+    out[start + 8..start + 12].copy_from_slice(&length.to_le_bytes());
+}
+
+/// How many bytes such a message begins behind its start.
+pub(super) const TRANSFER_HEAD: usize = HEAD + TRANSFER as usize;
+
+/// A socket that goes with a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transfer<'a> {
+    /// What the system says of it to the other process.
+    record: &'a [u8],
+    /// It is a connection, and does not listen.
+    connected: bool,
+}
+
+impl<'a> Transfer<'a> {
+    /// `None` if `record` does not have the size of one.
+    pub(crate) fn new(record: &'a [u8], connected: bool) -> Option<Self> {
+        let fits = record.len() == TRANSFER as usize;
+        fits.then_some(Self { record, connected })
+    }
+}
+
+/// Descriptions of sockets that have come, and what has arrived of the next one.
+#[derive(Debug, Default)]
+pub(crate) struct Transfers {
+    whole: VecDeque<Vec<u8>>,
+    part: Vec<u8>,
+}
+
+impl Transfers {
+    fn add(&mut self, bytes: &[u8]) {
+        self.part.extend_from_slice(bytes);
+        if self.part.len() == TRANSFER as usize {
+            self.whole.push_back(mem::take(&mut self.part));
+        }
+    }
+
+    /// The next one that has come as a whole.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        self.whole.pop_front()
+    }
+}
+
 /// Where the last one of these whole pieces begins, if it is small enough to take more.
 fn open_piece(pieces: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let head = pieces.get(at..)?.first_chunk::<HEAD>()?;
         let length = word(head, 8) as usize;
-        let next = at + HEAD + length;
+        let transfer = word(head, 0) & SOCKET != 0;
+        let extra = if transfer { TRANSFER as usize } else { 0 };
+        let next = at + HEAD + extra + length;
         if next >= pieces.len() {
-            return (length < SMALL).then_some(at);
+            return (length < SMALL && !transfer).then_some(at);
         }
         at = next;
     }
@@ -72,14 +135,15 @@ impl Pieces {
     /// Moves the bytes of the stream to the front of what has just arrived, and tells how many there are.
     ///
     /// Nothing behind a head that breaks the rules is taken for the stream.
-    pub(crate) fn strip(&mut self, bytes: &mut [u8]) -> usize {
+    pub(crate) fn strip(&mut self, bytes: &mut [u8], transfers: &mut Transfers) -> usize {
         let (mut from, mut kept) = (0, 0);
         while from < bytes.len() && !self.broken {
             let left = bytes.len() - from;
             if self.transfer > 0 {
-                let skipped = left.min(self.transfer as usize);
-                self.transfer -= skipped as u32;
-                from += skipped;
+                let count = left.min(self.transfer as usize);
+                transfers.add(&bytes[from..from + count]);
+                self.transfer -= count as u32;
+                from += count;
             } else if self.data > 0 {
                 let count = left.min(self.data as usize);
                 bytes.copy_within(from..from + count, kept);
@@ -176,7 +240,7 @@ mod tests {
         let (mut found, mut state) = (Vec::new(), Pieces::new());
         for chunk in stream.chunks(size) {
             let mut chunk = chunk.to_vec();
-            let kept = state.strip(&mut chunk);
+            let kept = state.strip(&mut chunk, &mut Transfers::default());
             found.extend_from_slice(&chunk[..kept]);
         }
         (found, state)
@@ -246,7 +310,47 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_in_front_of_the_bytes_is_passed_over() {
+    fn a_message_with_a_socket_is_a_piece_of_its_own() {
+        let record: Vec<u8> = (0..TRANSFER).map(|at| at as u8).collect();
+        assert!(Transfer::new(&record[1..], true).is_none());
+        for (connected, flags) in [(true, 7), (false, 3)] {
+            let mut out = Vec::new();
+            add(&mut out, b"1\n");
+            let start = out.len();
+            begin_transfer(&mut out, Transfer::new(&record, connected).unwrap());
+            assert_eq!(out.len(), start + TRANSFER_HEAD);
+            out.extend_from_slice(b"22\n");
+            finish_transfer(&mut out, start);
+            add(&mut out, b"3\n");
+            let expected = [
+                &head(1, 2)[..],
+                b"1\n",
+                &head(flags, 3),
+                &record,
+                b"22\n",
+                &head(1, 2),
+                b"3\n",
+            ]
+            .concat();
+            assert_eq!(out, expected);
+            // And back, however it is cut.
+            for size in [1, 7, 16, 17, 400, out.len()] {
+                let (mut state, mut transfers) = (Pieces::new(), Transfers::default());
+                let mut found = Vec::new();
+                for chunk in out.chunks(size) {
+                    let mut chunk = chunk.to_vec();
+                    let kept = state.strip(&mut chunk, &mut transfers);
+                    found.extend_from_slice(&chunk[..kept]);
+                }
+                assert_eq!(found, b"1\n22\n3\n");
+                assert_eq!(transfers.take(), Some(record.clone()), "{size}");
+                assert_eq!(transfers.take(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_socket_in_front_of_the_bytes_is_no_part_of_them() {
         let transfer = [0xee; TRANSFER as usize];
         for flags in [3, 7] {
             let stream = [&head(flags, 1)[..], &transfer, b"7", &head(1, 1), b"8"].concat();

@@ -158,6 +158,7 @@ pub use self::control::HandleKind;
 pub(super) use self::control::{Carrier, Inner, check};
 use self::fault::Fault;
 pub(super) use self::frame::{Reader, begin, finish};
+pub(super) use self::libuv::{Transfer, Transfers};
 pub use self::value::{BigInt, ErrorClass, Object, OutOfRange, Value, View};
 use super::Limits;
 use crate::Result;
