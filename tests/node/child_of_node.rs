@@ -352,12 +352,11 @@ async fn child_is_busy() {
 }
 
 #[tokio::test]
-#[cfg(unix)]
 async fn a_busy_child_ends_when_its_node_parent_was_killed() -> Result<()> {
     run(r"
         const middle = spawn(process.execPath, ['-e', `
             const child = require('child_process').fork('child_of_node::child_is_busy', {
-                execPath: '${exe}', execArgv: ['--ignored', '--nocapture', '--exact'] });
+                execPath: ${JSON.stringify(exe)}, execArgv: ['--ignored', '--nocapture', '--exact'] });
             child.on('message', (pid) => { console.log(pid); process.kill(process.pid, 'SIGKILL'); });
         `], { stdio: ['ignore', 'pipe', 'inherit'] });
         let text = '';
