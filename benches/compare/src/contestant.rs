@@ -72,6 +72,11 @@ pub const ALL: &[Contestant] = &[
         does: messages,
     },
     Contestant {
+        name: "raw-typed-feed",
+        how: "the same, one write(2) every 64 messages",
+        does: small_stream,
+    },
+    Contestant {
         name: "offspring",
         how: "async, current-thread runtime, `send` and `recv`",
         does: |work| messages(work) || processes(work) || crowd(work),

@@ -41,15 +41,20 @@ impl Crowd {
             ensure!(server.try_wait()?.is_none(), "the server ended");
             std::thread::yield_now();
         }
-        let held = || anyhow::Ok(memory::of(std::process::id())? + memory::of(server.id())?);
+        let ids = [std::process::id(), server.id()];
+        let held = || anyhow::Ok(memory::of(ids[0])? + memory::of(ids[1])?);
         let (before, links) = runtime.block_on(async {
             let mut links = match name {
                 "raw-tokio" => Links::Raw(Vec::with_capacity(many)),
                 "offspring" => Links::Ours(Vec::with_capacity(many)),
                 _ => bail!("{name:?} makes no crowds"),
             };
-            // The first connection is not counted: it brings what the processes need once.
-            connect(&mut links, &path).await?;
+            // The first connection is not counted: it brings what the processes need once. There is a moment at which
+            // the socket has its name already, and nobody listens yet.
+            while let Err(error) = connect(&mut links, &path).await {
+                ensure!(server.try_wait()?.is_none(), "the server ended: {error}");
+                std::thread::yield_now();
+            }
             let before = held()?;
             for _ in 1..many {
                 connect(&mut links, &path).await?;

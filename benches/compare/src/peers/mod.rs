@@ -37,8 +37,12 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
     Ok(match (name, small) {
         ("raw", _) => Box::new(raw::Blocking::open(size)?),
         ("raw-tokio", _) => Box::new(raw::Tokio::open(size, rt)?),
-        ("raw-typed", true) => Box::new(typed::Typed::<Small>::open(size)?),
-        ("raw-typed", false) => Box::new(typed::Typed::<Blob>::open(size)?),
+        ("raw-typed" | "raw-typed-feed", true) => {
+            Box::new(typed::Typed::<Small>::open(name, size)?)
+        }
+        ("raw-typed" | "raw-typed-feed", false) => {
+            Box::new(typed::Typed::<Blob>::open(name, size)?)
+        }
         ("offspring-borrowed", _) => Box::new(ours::Borrowed::open(size, rt)?),
         ("offspring-blocking-borrowed", _) => Box::new(threads::Borrowed::open(name, size)?),
         (_, true) if name.starts_with("offspring-blocking") => {

@@ -8,23 +8,25 @@ use std::process::Child;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Session;
 use super::raw::{inherited, start};
+use super::{JOIN, Session};
 use crate::message::Message;
 
 pub struct Typed<M> {
     ends: Ends,
     child: Child,
     message: M,
+    join: u64,
 }
 
 impl<M: Message> Typed<M> {
-    pub fn open(size: usize) -> Result<Self> {
+    pub fn open(name: &str, size: usize) -> Result<Self> {
         let (stream, child) = start("raw-typed", size)?;
         Ok(Self {
             ends: Ends::new(stream),
             child,
             message: M::new(size),
+            join: if name.ends_with("-feed") { JOIN } else { 1 },
         })
     }
 }
@@ -41,8 +43,11 @@ impl<M: Message> Session for Typed<M> {
 
     fn stream(&mut self, count: u64) -> Result<()> {
         self.message.want_reply(false);
-        for _ in 1..count {
-            self.ends.send(&self.message)?;
+        for i in 1..count {
+            self.ends.feed(&self.message)?;
+            if i % self.join == 0 {
+                self.ends.flush()?;
+            }
         }
         self.round_trips(1)
     }
@@ -86,12 +91,23 @@ impl Ends {
     }
 
     fn send<M: Message>(&mut self, message: &M) -> Result<()> {
-        self.out.clear();
+        self.feed(message)?;
+        self.flush()
+    }
+
+    fn feed<M: Message>(&mut self, message: &M) -> Result<()> {
+        let start = self.out.len();
         self.out.extend_from_slice(&[0; HEAD]);
         rmp_serde::encode::write_named(&mut self.out, message)?;
-        let length = u32::try_from(self.out.len() - HEAD)?;
-        self.out[..HEAD].copy_from_slice(&length.to_be_bytes());
-        Ok(self.stream.write_all(&self.out)?)
+        let length = u32::try_from(self.out.len() - start - HEAD)?;
+        self.out[start..start + HEAD].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.stream.write_all(&self.out)?;
+        self.out.clear();
+        Ok(())
     }
 
     fn recv<M: Message>(&mut self) -> Result<Option<M>> {
