@@ -1,5 +1,6 @@
 //! Charts, as SVG.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
@@ -7,13 +8,12 @@ use plotters::prelude::*;
 
 use crate::measure::Figures;
 
-/// A bar for each contestant: its ratio to the floor, on a logarithmic axis, with its quartiles.
+/// A bar for each contestant: its ratio to the floor, with its quartiles.
 pub fn bars(figures: &Figures, folder: &Path) -> Result<()> {
     let path = folder.join(format!("{}.svg", file_name(&figures.title)));
     let rows = &figures.rows;
     let height = 90 + 28 * rows.len() as u32;
     let area = SVGBackend::new(&path, (760, height)).into_drawing_area();
-    let lowest = rows.iter().map(|row| row.ratio.low).fold(0.9, f64::min);
     let highest = rows.iter().map(|row| row.ratio.high).fold(1.1, f64::max);
     let draw = || -> Result<(), Box<dyn std::error::Error>> {
         area.fill(&WHITE)?;
@@ -28,29 +28,25 @@ pub fn bars(figures: &Figures, folder: &Path) -> Result<()> {
             .margin(10)
             .x_label_area_size(28)
             .y_label_area_size(150)
-            .build_cartesian_2d(
-                (lowest * 0.8..highest * 1.2).log_scale(),
-                0.0..rows.len() as f64,
-            )?;
+            .build_cartesian_2d(0.0..highest * 1.15, 0.0..rows.len() as f64)?;
         chart
             .configure_mesh()
             .disable_y_mesh()
-            .x_labels(6)
+            .x_labels(8)
             .max_light_lines(1)
             .y_labels(0)
-            .x_label_formatter(&|ratio| format!("{ratio:.2}"))
+            .x_label_formatter(&|ratio| format!("{ratio:.1}"))
             .draw()?;
         for (index, row) in rows.iter().enumerate() {
             let top = (rows.len() - index) as f64;
-            let ours = row.name.starts_with("offspring");
-            let color = if ours {
-                RGBColor(32, 110, 180)
+            let color = if row.name.starts_with("offspring") {
+                OURS
             } else {
-                RGBColor(150, 150, 150)
+                OTHERS
             };
             chart.draw_series([
                 Rectangle::new(
-                    [(lowest * 0.8, top - 0.2), (row.ratio.median, top - 0.8)],
+                    [(0.0, top - 0.2), (row.ratio.median, top - 0.8)],
                     color.filled(),
                 ),
                 Rectangle::new(
@@ -58,8 +54,11 @@ pub fn bars(figures: &Figures, folder: &Path) -> Result<()> {
                     BLACK.filled(),
                 ),
             ])?;
-            let (_, y) = chart.backend_coord(&(lowest, top - 0.5));
+            let end = row.ratio.median.max(row.ratio.high);
+            let (x, y) = chart.backend_coord(&(end, top - 0.5));
+            let ratio = format!("{:.2}", row.ratio.median);
             area.draw(&Text::new(row.name, (14, y - 6), ("sans-serif", 13)))?;
+            area.draw(&Text::new(ratio, (x + 6, y - 6), ("sans-serif", 13)))?;
         }
         area.present()?;
         Ok(())
@@ -82,6 +81,9 @@ pub fn lines(
         let high = points().map(pick).fold(0.0, f64::max);
         (low * 0.8)..(high * 1.25)
     };
+    let (x, y) = (span(|p| p.0), span(|p| p.1));
+    // The legend stands above the lines.
+    let y = y.start..y.end * (y.end / y.start).powf(0.4);
     let draw = || -> Result<(), Box<dyn std::error::Error>> {
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
@@ -89,16 +91,25 @@ pub fn lines(
             .margin(10)
             .x_label_area_size(40)
             .y_label_area_size(70)
-            .build_cartesian_2d(span(|p| p.0).log_scale(), span(|p| p.1).log_scale())?;
+            .build_cartesian_2d(
+                x.clone().log_scale().with_key_points(ticks(&x)),
+                y.clone().log_scale().with_key_points(ticks(&y)),
+            )?;
         chart
             .configure_mesh()
             .x_desc(x_title)
             .y_desc("microseconds")
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.1}"))
+            .x_label_formatter(&short)
+            .y_label_formatter(&short)
+            .light_line_style(TRANSPARENT)
             .draw()?;
-        for (index, (name, points)) in all.iter().enumerate() {
-            let color = Palette99::pick(index).to_rgba();
+        for (name, points) in all {
+            let color = match *name {
+                "offspring" => OURS,
+                "offspring-blocking" => OURS_TOO,
+                "raw" => BLACK,
+                _ => OTHERS,
+            };
             chart
                 .draw_series(LineSeries::new(
                     points.iter().copied(),
@@ -125,6 +136,35 @@ pub fn lines(
     };
     draw().map_err(|error| anyhow!("draw {}: {error}", path.display()))
 }
+
+/// The round numbers of a logarithmic axis.
+fn ticks(span: &Range<f64>) -> Vec<f64> {
+    let decades = (span.end / span.start).log10();
+    let of_each: &[f64] = if decades < 2.5 {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
+    let (first, last) = (span.start.log10().floor() as i32, span.end.log10() as i32);
+    (first..=last)
+        .flat_map(|decade| of_each.iter().map(move |n| n * 10f64.powi(decade)))
+        .filter(|tick| span.contains(tick))
+        .collect()
+}
+
+/// A number of an axis.
+fn short(number: &f64) -> String {
+    match *number {
+        n if n >= 1e6 => format!("{:.0} M", n / 1e6),
+        n if n >= 1e3 => format!("{:.0} k", n / 1e3),
+        n if n >= 1.0 => format!("{n:.0}"),
+        n => format!("{n:.1}"),
+    }
+}
+
+const OURS: RGBColor = RGBColor(32, 110, 180);
+const OURS_TOO: RGBColor = RGBColor(60, 160, 90);
+const OTHERS: RGBColor = RGBColor(150, 150, 150);
 
 fn file_name(title: &str) -> String {
     let plain = title.to_lowercase();
