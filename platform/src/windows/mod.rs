@@ -44,6 +44,7 @@ cfg_if::cfg_if! {
         mod owner;
         mod pipe;
         mod process;
+        mod read_size;
         mod remote;
         mod running;
         mod security;
