@@ -20,6 +20,7 @@ fn bytes_are_read_of_whatever_holds_bytes() {
         "5c 00 09 02 61 62",
         "42 02 61 62",
         "7e 02 08 61 62",
+        "7e 02 02 61 62",
         "42 04 00 61 62 00 56 42 01 02 00",
         "22 02 61 62",
     ] {
@@ -35,6 +36,14 @@ fn bytes_are_read_of_whatever_holds_bytes() {
         decode::<ByteBuf>(ADVANCED, &clone_of("41 02 49 02 49 04 24 00 02")).unwrap(),
         [1, 2]
     );
+}
+
+#[test]
+fn what_has_the_index_behind_the_last_is_no_element() {
+    // [true], whose length is 1 and which has a property 1; then true.
+    let bytes = clone_of("41 02 61 01 49 00 54 49 02 46 40 02 01 54 24 00 02");
+    let (array, behind): (Vec<bool>, bool) = decode(ADVANCED, &bytes).unwrap();
+    assert_eq!((&array[..], behind), (&[true][..], true));
 }
 
 #[test]
