@@ -1,7 +1,7 @@
 //! The same for threads that wait: no runtime is needed or started.
 //!
 //! One thread may read while another writes; who waits for what is the caller's to decide, with
-//! [`wait`](Stream::wait). What is shared with the other form ([`Process`], [`Options`], …) stands one level up.
+//! [`wait`](Stream::wait). What is shared with the other form ([`Process`], [`Options`](crate::Options), …) stands one level up.
 
 use std::io;
 use std::process::ChildStderr;
