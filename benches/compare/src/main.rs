@@ -23,7 +23,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use crate::measure::{Effort, Figures};
+use crate::measure::Effort;
 use crate::work::{Cores, Kind, Work};
 
 /// Compares offspring with its peers and with the raw floor.
@@ -129,73 +129,11 @@ fn compare(options: &Options) -> Result<()> {
     if let Some(folder) = &options.charts {
         fs::create_dir_all(folder)?;
         if options.growth {
-            growth_charts(&all, folder)?;
+            report::growth::charts(&all, folder)?;
         } else {
             for figures in &all {
                 report::chart::bars(figures, folder)?;
             }
-        }
-    }
-    Ok(())
-}
-
-fn growth_charts(all: &[Figures], folder: &std::path::Path) -> Result<()> {
-    type Pick = fn(&Work) -> f64;
-    let charts: [(Kind, &str, &str, Pick); 5] = [
-        (
-            Kind::RoundTrip,
-            "Round trip by size",
-            "bytes of a message",
-            |work| work.size as f64,
-        ),
-        (
-            Kind::Connections,
-            "Echo by connections, one at a time",
-            "connections",
-            |work| work.many as f64,
-        ),
-        (
-            Kind::Busy,
-            "Echo by connections, all busy",
-            "connections",
-            |work| work.many as f64,
-        ),
-        (
-            Kind::Children,
-            "Start of a child by children alive",
-            "children",
-            |work| work.many as f64,
-        ),
-        (
-            Kind::Spawn,
-            "Start of a child by the memory of the parent",
-            "MiB, and one",
-            |work| (work.ballast + 1) as f64,
-        ),
-    ];
-    for (kind, title, x_title, pick) in charts {
-        let figures: Vec<_> = all
-            .iter()
-            .filter(|figures| figures.work.kind == kind)
-            .collect();
-        let mut names: Vec<&str> = figures
-            .iter()
-            .flat_map(|f| f.rows.iter().map(|row| row.name))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        let lines: Vec<_> = names
-            .into_iter()
-            .map(|name| {
-                let points = figures.iter().flat_map(|f| {
-                    let row = f.rows.iter().find(|row| row.name == name);
-                    row.map(|row| (pick(&f.work), row.time.median / 1e3))
-                });
-                (name, points.collect())
-            })
-            .collect();
-        if !lines.is_empty() {
-            report::chart::lines(title, x_title, &lines, folder)?;
         }
     }
     Ok(())

@@ -66,10 +66,11 @@ pub fn bars(figures: &Figures, folder: &Path) -> Result<()> {
     draw().map_err(|error| anyhow!("draw {}: {error}", path.display()))
 }
 
-/// Lines on two logarithmic axes: how the time of an operation grows.
+/// Lines on two logarithmic axes: how the cost of an operation grows.
 pub fn lines(
     title: &str,
     x_title: &str,
+    y_title: &str,
     all: &[(&str, Vec<(f64, f64)>)],
     folder: &Path,
 ) -> Result<()> {
@@ -98,7 +99,7 @@ pub fn lines(
         chart
             .configure_mesh()
             .x_desc(x_title)
-            .y_desc("microseconds")
+            .y_desc(y_title)
             .x_label_formatter(&short)
             .y_label_formatter(&short)
             .light_line_style(TRANSPARENT)

@@ -1,4 +1,5 @@
 //! What the reader gets: a table, JSON, charts.
 
 pub mod chart;
+pub mod growth;
 pub mod table;
