@@ -15,7 +15,9 @@ pub(crate) struct Footprint {
 
 impl Footprint {
     pub(crate) fn now() -> Self {
-        let entries = |path| std::fs::read_dir(path).into_iter().flatten().flatten();
+        // Under Wine this shows what Wine itself has open, which comes and goes.
+        let folder = |path| std::fs::read_dir(path).ok().filter(|_| cfg!(unix));
+        let entries = |path| folder(path).into_iter().flatten().flatten();
         // A child is listed with the thread that started it.
         let children_of = |thread: std::fs::DirEntry| {
             let children = std::fs::read_to_string(thread.path().join("children"));

@@ -19,7 +19,41 @@ pub(super) fn scan<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<(), F
 }
 
 /// Finds the length of the value at the beginning of `bytes`.
+#[inline]
 pub(super) fn value<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<usize, Fault> {
+    match flat(bytes, limits) {
+        Some(len) => Ok(len),
+        None => nested(bytes, limits),
+    }
+}
+
+/// Does so if it is a good value of the commonest shape: a few fields, and nothing inside them.
+#[inline]
+fn flat<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Option<usize> {
+    let head = bytes.at(0)?;
+    let entries = head & 0x0f;
+    let values = match head {
+        0x80..=0x8f => 2 * entries,
+        0x90..=0x9f => entries,
+        _ => return None,
+    };
+    if limits.max_depth() == 0 || u32::from(entries) > limits.max_items() {
+        return None;
+    }
+    let mut at = 1;
+    for _ in 0..values {
+        let size = FIXED[usize::from(bytes.at(at)?)];
+        if size == 0 {
+            return None;
+        }
+        at += usize::from(size);
+    }
+    (at <= bytes.len()).then_some(at)
+}
+
+/// Does so for values of any shape.
+#[inline(never)]
+fn nested<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<usize, Fault> {
     // Few values have many levels, and to clear a place for each would cost more than to look at a small message.
     if let Some(len) = walk::<8, B>(bytes, limits)? {
         return Ok(len);
@@ -246,7 +280,8 @@ mod tests {
 
     #[test]
     fn agrees_with_the_specification_of_messagepack() {
-        let limits = Limits::new().with_max_depth(4).with_max_items(40);
+        let all_limits = [(4, 40), (4, 40), (1, 2), (0, 9)]
+            .map(|(depth, items)| Limits::new().with_max_depth(depth).with_max_items(items));
         let mut state = 1u64;
         let mut random = |below: usize| {
             state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
@@ -264,6 +299,7 @@ mod tests {
                     _ => random(3) as u8,
                 })
                 .collect();
+            let limits = all_limits[random(all_limits.len())];
             let expected = reference(&bytes, 0, &mut 0, limits);
             assert_eq!(value(&bytes, limits).ok(), expected, "{bytes:02x?}");
             good += u32::from(expected.is_some());
