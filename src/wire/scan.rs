@@ -11,6 +11,7 @@ use super::Limits;
 ///
 /// serde alone would not do: rmp-serde does not count enums when it limits the depth, allocates ahead for elements
 /// that never come, and does not see what follows the value.
+#[inline(never)] // so that tools see what it costs
 pub(super) fn scan<B: Bytes + ?Sized>(bytes: &B, limits: Limits) -> Result<(), Fault> {
     match bytes.len() - value(bytes, limits)? {
         0 => Ok(()),
