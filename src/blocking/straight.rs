@@ -67,6 +67,9 @@ struct Flight<'a> {
 impl Flight<'_> {
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), io::ErrorKind> {
         while !bytes.is_empty() && self.stalled.is_none() {
+            if let Some(kind) = self.link.queue().failure() {
+                return Err(kind);
+            }
             match self.link.stream().try_write(bytes) {
                 Ok(count) => {
                     self.link.queue().wrote(count, false);
