@@ -172,6 +172,7 @@ mod control;
 mod envelope;
 pub(crate) mod format;
 mod frame;
+mod grammar;
 mod hello;
 mod inbox;
 mod limits;
