@@ -59,10 +59,15 @@ async fn child_echo() -> Result<()> {
 
 #[tokio::test]
 async fn messages_come_back_and_a_disconnect_is_an_end_with_status_zero() -> Result<()> {
+    messages_come_back("child_of_node::child_echo").await
+}
+
+/// A Node parent sends texts of many kinds to the child that is this entry point.
+pub(crate) async fn messages_come_back(entry: &str) -> Result<()> {
     for serialization in ["json", "advanced"] {
         let script = r"
             const texts = ['Hello', '', 'ünïcödé \u2028 🦛 \0 \n', 'x'.repeat(10_000_000), '→'.repeat(1_000_000)];
-            const child = start('child_of_node::child_echo', { serialization: 'MODE' });
+            const child = start('ENTRY', { serialization: 'MODE' });
             let at = 0;
             child.on('message', (text) => {
                 if (text !== texts[at++]) fail(`answer ${at}`);
@@ -73,6 +78,7 @@ async fn messages_come_back_and_a_disconnect_is_an_end_with_status_zero() -> Res
                 if (code !== 0 || at !== texts.length) fail(`${code} ${signal} after ${at}`);
             });
         ";
+        let script = script.replace("ENTRY", entry);
         run(&script.replace("MODE", serialization)).await?;
     }
     Ok(())

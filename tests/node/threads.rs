@@ -339,23 +339,7 @@ fn child_echo() -> Result<()> {
 
 #[tokio::test]
 async fn messages_of_a_node_parent_come_back() -> Result<()> {
-    for serialization in ["json", "advanced"] {
-        let script = r"
-            const texts = ['Hello', '', 'ünïcödé \u2028 🦛 \0 \n', 'x'.repeat(10_000_000), '→'.repeat(1_000_000)];
-            const child = start('threads::child_echo', { serialization: 'MODE' });
-            let at = 0;
-            child.on('message', (text) => {
-                if (text !== texts[at++]) fail(`answer ${at}`);
-                if (at === texts.length) child.disconnect();
-            });
-            for (const text of texts) child.send(text);
-            child.on('exit', (code, signal) => {
-                if (code !== 0 || at !== texts.length) fail(`${code} ${signal} after ${at}`);
-            });
-        ";
-        run(&script.replace("MODE", serialization)).await?;
-    }
-    Ok(())
+    crate::child_of_node::messages_come_back("threads::child_echo").await
 }
 
 #[test]
