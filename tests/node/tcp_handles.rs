@@ -161,8 +161,7 @@ async fn a_connection_that_nobody_asks_for_is_closed() -> Result<()> {
 async fn a_script_that_does_not_answer_is_a_timeout_and_the_channel_goes_on() -> Result<()> {
     let script = format!(
         "{TAKER}
-         process.send('up');
-         setTimeout(() => {{ const end = Date.now() + 1500; while (Date.now() < end); }}, 1);"
+         setTimeout(() => {{ process.send('busy'); const end = Date.now() + 1500; while (Date.now() < end); }}, 1);"
     );
     let Some(source) = Source::new(&script) else {
         return Ok(());
@@ -171,8 +170,7 @@ async fn a_script_that_does_not_answer_is_a_timeout_and_the_channel_goes_on() ->
         let mut child = command(&source, Serialization::Json)
             .config(Config::new().handshake_timeout(Duration::from_millis(200)))
             .spawn::<str, String>()?;
-        assert_eq!(child.recv().await?.as_deref(), Some("up"));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(child.recv().await?.as_deref(), Some("busy"));
         let (client, server) = connected();
         let error = child.send_with_handle("late", server).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
