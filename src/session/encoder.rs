@@ -19,9 +19,11 @@ impl Encoder {
     /// # Panics
     ///
     /// If it is this thread. To wait for oneself would do more harm.
+    #[inline]
     pub(super) fn is_another(&self) {
+        let encoding = self.0.load(Ordering::Relaxed);
         assert!(
-            self.0.load(Ordering::Relaxed) != this_thread(),
+            encoding == NOBODY || encoding != this_thread(),
             "an implementation of `Serialize` uses the connection that it is being sent over"
         );
     }

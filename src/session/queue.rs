@@ -241,6 +241,7 @@ impl Queue {
     }
 
     /// How many bytes wait and may still leave.
+    #[inline]
     pub(crate) fn waiting_bytes(&self) -> u64 {
         if self.failed.get().is_some() {
             return 0;
@@ -267,6 +268,7 @@ impl Queue {
             && self.must_end.swap(false, Ordering::AcqRel)
     }
 
+    #[inline]
     pub(crate) fn has_left(&self, target: u64) -> bool {
         // In this order: `unflushed` is set before `written` grows.
         self.written() >= target && !self.unflushed.load(Ordering::Acquire)
@@ -276,6 +278,7 @@ impl Queue {
     ///
     /// If this thread has locked it already. That can only be in the midst of a message, where a panic does no harm
     /// to the connection; to wait for oneself would.
+    #[inline]
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.encoder.is_another();
         lock(&self.outbox)

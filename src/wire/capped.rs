@@ -3,19 +3,24 @@
 use std::io;
 
 /// Appends until the limit is reached, and from then on only counts, so that the error can tell the true size.
+///
+/// The limit is looked at only where memory would have to grow: what there is may hold a little more. So ask for
+/// [`excess`](Self::excess) at the end.
 pub(super) struct Capped<'a> {
     out: &'a mut Vec<u8>,
-    /// How long `out` may become.
-    end: usize,
-    /// How many bytes were not stored.
-    pub(super) lost: u64,
+    /// How long `out` was at the beginning.
+    start: usize,
+    limit: usize,
+    /// How many bytes were not stored here.
+    elsewhere: u64,
 }
 
 impl<'a> Capped<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>, room: usize) -> Self {
+    pub(super) fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
         Self {
-            end: out.len().saturating_add(room),
-            lost: 0,
+            start: out.len(),
+            limit,
+            elsewhere: 0,
             out,
         }
     }
@@ -23,18 +28,28 @@ impl<'a> Capped<'a> {
     /// Counts bytes that are stored elsewhere; tells where they belong.
     #[cfg(feature = "blocking")]
     pub(super) fn leave_out(&mut self, bytes: &[u8]) -> usize {
-        if bytes.len() <= self.end - self.out.len() {
-            self.end -= bytes.len();
-        } else {
-            self.lose(bytes);
-        }
+        self.elsewhere += bytes.len() as u64;
         self.out.len()
     }
 
+    /// How many bytes it would have been, if that is too many.
+    pub(super) fn excess(&self) -> Option<u64> {
+        let size = self.size();
+        (size > self.limit as u64).then_some(size)
+    }
+
+    fn size(&self) -> u64 {
+        (self.out.len() - self.start) as u64 + self.elsewhere
+    }
+
     #[cold]
-    fn lose(&mut self, bytes: &[u8]) {
-        self.lost += bytes.len() as u64;
-        self.end = self.out.len();
+    #[inline(never)]
+    fn grow(&mut self, bytes: &[u8]) {
+        if self.size() + bytes.len() as u64 > self.limit as u64 {
+            self.elsewhere += bytes.len() as u64;
+        } else {
+            self.out.extend_from_slice(bytes);
+        }
     }
 }
 
@@ -47,10 +62,10 @@ impl io::Write for Capped<'_> {
 
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() <= self.end - self.out.len() {
+        if bytes.len() <= self.out.capacity() - self.out.len() {
             self.out.extend_from_slice(bytes);
         } else {
-            self.lose(bytes);
+            self.grow(bytes);
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ impl<'a> Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     /// Explains a frame; `None` if it may be ignored.
+    #[inline]
     pub(super) fn open(frame: Frame<'a>, limits: Limits) -> Result<Option<Self>> {
         Ok(Some(match frame.kind {
             MESSAGE => Self::Message(Body::new(frame.body, limits)),

@@ -78,6 +78,7 @@ impl<'a> Frame<'a> {
     /// let error = Frame::parse(&[0, 0, 4, 2], 1024).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::TooLarge { size: 1025, limit: 1024 });
     /// ```
+    #[inline]
     pub fn parse(bytes: &'a [u8], max_message: u64) -> Result<Parsed<Self>> {
         let Some((length, rest)) = bytes.split_first_chunk() else {
             return Ok(Parsed::Incomplete { need: HEAD });
@@ -107,11 +108,13 @@ impl<'a> Frame<'a> {
 }
 
 /// Appends the head of a frame whose body is written later, by [`finish`].
+#[inline]
 pub(super) fn begin(out: &mut Vec<u8>, kind: u8) {
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
 }
 
 /// Puts the length into the head at `start`, now that the body is there, but for so many bytes that are elsewhere.
+#[inline]
 pub(super) fn finish(out: &mut [u8], start: usize, elsewhere: usize) {
     let length = u32::try_from(out.len() - start - LENGTH + elsewhere)
         .expect("the body is within the limit, which is below 4 GiB");

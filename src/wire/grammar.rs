@@ -48,6 +48,7 @@ impl Grammar {
     }
 
     /// Finds the next envelope from `at` on, and moves `at` behind it.
+    #[inline(always)] // not left to chance: it is done for every message
     pub(super) fn walk<'a>(
         &mut self,
         unread: &'a [u8],
@@ -94,6 +95,7 @@ impl Grammar {
 }
 
 /// Finds the next frame that is not to be ignored, from `at` on, and moves `at` behind it.
+#[inline(always)] // not left to chance: it is done for every message
 fn walk<'a>(
     unread: &'a [u8],
     at: &mut usize,

@@ -385,16 +385,23 @@ impl Inbox {
     }
 
     /// Checks the peer's hello as soon as it is there, and tells whether frames can be read.
+    #[inline]
     pub(crate) fn open(&mut self) -> Result<bool> {
-        if self.awaits_hello() {
-            let (unread, taken) = self.buffer.reader();
-            let Parsed::Complete { len, value } = Hello::parse(unread)? else {
-                return Ok(false);
-            };
-            self.agreement = Some(self.ours.agree(&value)?);
-            self.peer = Some(value);
-            *taken += len;
+        match self.awaits_hello() {
+            true => self.take_hello(),
+            false => Ok(true),
         }
+    }
+
+    #[cold]
+    fn take_hello(&mut self) -> Result<bool> {
+        let (unread, taken) = self.buffer.reader();
+        let Parsed::Complete { len, value } = Hello::parse(unread)? else {
+            return Ok(false);
+        };
+        self.agreement = Some(self.ours.agree(&value)?);
+        self.peer = Some(value);
+        *taken += len;
         Ok(true)
     }
 

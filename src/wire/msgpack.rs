@@ -24,8 +24,8 @@ pub(super) fn encode<M: Serialize + ?Sized>(
     let start = out.len();
     let mut writer = Capped::new(out, limits.max_message());
     let written = serialize(message, encoding, &mut writer);
-    let lost = writer.lost;
-    check_encoded(written, lost, &out[start..], limits)
+    let excess = writer.excess();
+    check_encoded(written, excess, &out[start..], limits)
         .map_err(|cause| cause.error("encode", type_name::<M>()))
 }
 
@@ -41,10 +41,10 @@ pub(super) fn outline<M: Serialize + ?Sized>(
     let mut writer = Gapped::new(Capped::new(out, limits.max_message()));
     let written = serialize(message, encoding, &mut writer);
     let Gapped { small, gaps } = writer;
-    let lost = small.lost;
+    let excess = small.excess();
     let checked = match gaps.is_empty() {
-        true => check_encoded(written, lost, &out[start..], limits),
-        false => check_encoded(written, lost, &Sparse::new(out, start, &gaps), limits),
+        true => check_encoded(written, excess, &out[start..], limits),
+        false => check_encoded(written, excess, &Sparse::new(out, start, &gaps), limits),
     };
     checked.map_err(|cause| cause.error("encode", type_name::<M>()))?;
     Ok(gaps)
@@ -63,25 +63,21 @@ pub(super) fn serialize<M: Serialize + ?Sized>(
 }
 
 /// Finds out here what the peer would refuse: this is where the mistake is, and the connection can go on.
+#[inline]
 fn check_encoded<B: Bytes + ?Sized>(
     written: Result<(), rmp_serde::encode::Error>,
-    lost: u64,
+    excess: Option<u64>,
     value: &B,
     limits: Limits,
 ) -> Result<(), Cause> {
-    written.map_err(Cause::Encode)?;
-    if lost > 0 {
-        let size = value.len() as u64 + lost;
-        return Err(Cause::Large {
+    match (written, excess) {
+        (Ok(()), None) => scan(value, limits).map_err(Cause::encoded),
+        (Ok(()), Some(size)) => Err(Cause::Large {
             size,
             limit: limits.max_message() as u64,
-        });
+        }),
+        (Err(error), _) => Err(Cause::Encode(error)),
     }
-    scan(value, limits).map_err(|fault| match fault {
-        // The `Serialize` implementation has not kept its word about a length, say.
-        Fault::Short | Fault::Trailing(_) | Fault::Reserved(_) => Cause::Broken(fault),
-        Fault::Deep(_) | Fault::Many(_) => Cause::Fault(fault),
-    })
 }
 
 /// Checks and decodes one value.
@@ -113,6 +109,15 @@ enum Cause {
 }
 
 impl Cause {
+    #[cold]
+    fn encoded(fault: Fault) -> Self {
+        match fault {
+            // The `Serialize` implementation has not kept its word about a length, say.
+            Fault::Short | Fault::Trailing(_) | Fault::Reserved(_) => Self::Broken(fault),
+            Fault::Deep(_) | Fault::Many(_) => Self::Fault(fault),
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn error(self, doing: &str, name: &str) -> Error {

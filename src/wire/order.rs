@@ -12,6 +12,7 @@ pub(super) struct Order {
 
 impl Order {
     /// Takes note of the next envelope, or says why it cannot come here.
+    #[inline]
     pub(super) fn follow(&mut self, envelope: &Envelope<'_>) -> Result<()> {
         let taken = match *envelope {
             Envelope::Message(_) if self.goodbye => {

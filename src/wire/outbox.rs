@@ -212,6 +212,7 @@ impl Outbox {
         Ok(())
     }
 
+    #[inline]
     fn check_open(&self) -> Result<()> {
         match self.closed {
             true => Err(Error::new(
@@ -304,6 +305,7 @@ impl Outbox {
     /// assert!(outbox.is_empty());
     /// # Ok::<(), offspring::Error>(())
     /// ```
+    #[inline]
     pub fn take(&mut self, batch: &mut Vec<u8>) {
         self.taken += self.bytes.len() as u64;
         if !batch.is_empty() {
@@ -418,10 +420,12 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
+    #[inline]
     fn begin(bytes: &'a mut Vec<u8>, kind: u8) -> Self {
         Self::of(bytes, |bytes| frame::begin(bytes, kind))
     }
 
+    #[inline]
     fn of(bytes: &'a mut Vec<u8>, begin: impl FnOnce(&mut Vec<u8>)) -> Self {
         let start = bytes.len();
         begin(bytes);
@@ -438,10 +442,12 @@ impl<'a> Draft<'a> {
         Outline::new(self.bytes.split_off(self.start), self.start, gaps, encoding)
     }
 
+    #[inline]
     fn finish(self) {
         self.finish_with(|bytes, start| frame::finish(bytes, start, 0));
     }
 
+    #[inline]
     fn finish_with(mut self, finish: impl FnOnce(&mut Vec<u8>, usize)) {
         finish(self.bytes, self.start);
         self.finished = true;

@@ -27,7 +27,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let right = listener.accept::<(), Small>().await?;
             one_way(left, right, count).await
         })?,
-        "blocking" => blocking(count)?,
+        "feed" => block_on(async {
+            let name = Name::unique()?;
+            let mut listener = Listener::bind(&name)?;
+            let left = Connection::<Small, ()>::connect(&name).await?;
+            let right = listener.accept::<(), Small>().await?;
+            joined(left, right, count).await
+        })?,
+        "blocking" => blocking(count, 1)?,
+        "blocking-feed" => blocking(count, JOIN)?,
         _ => return Err(format!("{what:?} is nothing that is counted").into()),
     }
     Ok(())
@@ -73,19 +81,49 @@ async fn one_way<T: offspring::transport::Transport>(
     Ok(())
 }
 
-fn blocking(count: u64) -> offspring::Result<()> {
+/// As [`one_way`], but [`JOIN`] messages leave together.
+async fn joined(
+    left: Connection<Small, ()>,
+    mut right: Connection<(), Small>,
+    count: u64,
+) -> offspring::Result<()> {
+    let message = small();
+    for i in 1..=count {
+        left.feed(black_box(&message)).await?;
+        if i % JOIN == 0 {
+            left.flush().await?;
+            for _ in 0..JOIN {
+                black_box(right.recv().await?);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn blocking(count: u64, join: u64) -> offspring::Result<()> {
     use offspring::blocking::{Connection, Listener};
     let name = Name::unique()?;
     let mut listener = Listener::bind(&name)?;
     let left = Connection::<Small, ()>::connect(&name)?;
     let mut right = listener.accept::<(), Small>()?;
     let message = small();
-    for _ in 0..count {
-        left.send(black_box(&message))?;
-        black_box(right.recv()?);
+    for i in 1..=count {
+        match join {
+            1 => left.send(black_box(&message))?,
+            _ => left.feed(black_box(&message))?,
+        }
+        if i % join == 0 {
+            left.flush()?;
+            for _ in 0..join {
+                black_box(right.recv()?);
+            }
+        }
     }
     Ok(())
 }
+
+/// How many messages leave together.
+const JOIN: u64 = 50;
 
 fn block_on(
     work: impl Future<Output = offspring::Result<()>>,

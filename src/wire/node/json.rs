@@ -26,20 +26,18 @@ pub(crate) fn encode<M: Serialize + ?Sized>(
     limits: Limits,
     bytes: &mut Vec<u8>,
 ) -> Result<()> {
-    let start = bytes.len();
     let mut writer = Capped::new(bytes, limits.max_message());
     let counter = Counter::new(limits);
     let mut serializer =
         serde_json::Serializer::with_formatter(&mut writer, Limited::new(&counter));
     let written = message.serialize(&mut serializer);
-    let lost = writer.lost;
+    let excess = writer.excess();
     let during = || format!("encode a {} as JSON", type_name::<M>());
     if let Some(fault) = counter.fault() {
         return Err(fault.error(during()));
     }
     written.map_err(|cause| Error::new(ErrorKind::Encode, during()).with_source(cause))?;
-    if lost > 0 {
-        let size = (bytes.len() - start) as u64 + lost;
+    if let Some(size) = excess {
         return Err(Fault::large(size, limits).error(during()));
     }
     Ok(())
