@@ -148,7 +148,12 @@ impl Config {
         self
     }
 
-    /// Limits how many map and array elements a message may hold in all. Default: 1,000,000.
+    /// Limits how many items a message may hold in all: array elements, map entries and fields of structs, in both
+    /// directions. Default: 1,100,000, which is one MiB in a plain `Vec<u8>`, or a million of anything else, and some room
+    /// for what is around them.
+    ///
+    /// The sides do not tell each other this limit: raise it on both. The bytes of a
+    /// [`serde_bytes`](https://docs.rs/serde_bytes) type, and the characters of a string, are no items.
     ///
     /// The memory that a decoded message takes is at most about this number times the size of its largest element
     /// type, for a sender can leave every optional field out and still make the receiver allocate it.

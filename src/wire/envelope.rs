@@ -157,7 +157,7 @@ impl<'a> Body<'a> {
     /// Checks and decodes the message.
     ///
     /// A `&str` or `&[u8]` in `T` borrows from the bytes: nothing is copied. Use `serde_bytes` for byte strings; a
-    /// plain `Vec<u8>` is a list of numbers for serde, twice as large and hundreds of times slower.
+    /// plain `Vec<u8>` is a list of numbers for serde, up to twice as large and a hundred times slower.
     ///
     /// # Errors
     ///

@@ -36,7 +36,10 @@ impl Limits {
     /// ```
     pub const MAX_DEPTH: u32 = 128;
 
-    /// The default limits: 16 MiB, 128 levels, a million items.
+    /// The default limits: 16 MiB, 128 levels, 1,100,000 items.
+    ///
+    /// So many items are one MiB in a plain `Vec<u8>`, or a million of anything else, with some room for what is around
+    /// them.
     ///
     /// # Examples
     ///
@@ -49,7 +52,7 @@ impl Limits {
         Self {
             max_message: 16 * 1024 * 1024,
             max_depth: Self::MAX_DEPTH,
-            max_items: 1_000_000,
+            max_items: 1_100_000,
         }
     }
 
@@ -90,6 +93,8 @@ impl Limits {
     }
 
     /// Sets how many items a message may have: the elements of all its arrays and the entries of all its maps.
+    ///
+    /// A field of a struct is an item, and so is a byte in a plain `Vec<u8>`; bytes in a `serde_bytes` type are none.
     ///
     /// One byte on the wire can become a large value in memory (a struct whose fields all have defaults). A hostile
     /// message costs at most about the size of your largest item times this number.
@@ -140,7 +145,7 @@ impl Limits {
     /// ```
     /// use offspring::wire::Limits;
     ///
-    /// assert_eq!(Limits::new().max_items(), 1_000_000);
+    /// assert_eq!(Limits::new().max_items(), 1_100_000);
     /// ```
     pub const fn max_items(&self) -> u32 {
         self.max_items

@@ -89,7 +89,7 @@
 //!
 //! A message is a [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) value of any kind. The reader
 //! checks it before it decodes it: arrays, maps and extensions are nested at most 128 deep; all arrays and maps
-//! together have at most 1,000,000 elements and entries; no length or count promises more than the bytes that are left;
+//! together have at most 1,100,000 elements and entries; no length or count promises more than the bytes that are left;
 //! nothing follows the value. The first two numbers are the defaults of [`Limits`].
 //!
 //! Types of Rust, as serde sees them, look like this:

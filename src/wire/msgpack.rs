@@ -131,7 +131,9 @@ impl Cause {
             }
             Self::Large { size, limit } => error(
                 ErrorKind::TooLarge { size, limit },
-                format!("it takes {size} bytes, {limit} are allowed"),
+                format!(
+                    "it takes {size} bytes, {limit} are allowed; `Config::max_message` of both sides says how many"
+                ),
             ),
             Self::Fault(fault) => {
                 let kind = match fault {

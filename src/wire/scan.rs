@@ -192,7 +192,11 @@ impl fmt::Display for Fault {
             Self::Trailing(extra) => write!(f, "{extra} bytes follow the value"),
             Self::Reserved(at) => write!(f, "byte {at} is 0xc1, which MessagePack does not use"),
             Self::Deep(limit) => write!(f, "the value has more than {limit} levels"),
-            Self::Many(limit) => write!(f, "the value has more than {limit} items"),
+            Self::Many(limit) => write!(
+                f,
+                "the value has more than {limit} items (array elements, map entries); `Config::max_items` of both sides \
+                 says how many may be, and bytes in a `serde_bytes` type are none"
+            ),
         }
     }
 }

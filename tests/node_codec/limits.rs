@@ -185,7 +185,7 @@ fn the_size_is_limited_where_it_is_sent() {
 fn a_length_alone_sets_no_memory_aside() {
     // An array of 4,000,000,000 gaps in a few bytes.
     let gaps = clone_of("61 80 d0 ac f3 0e 40 00 80 d0 ac f3 0e");
-    let many = ErrorKind::TooManyItems { limit: 1_000_000 };
+    let many = ErrorKind::TooManyItems { limit: 1_100_000 };
     let error = Serialization::Advanced.decode::<Vec<Option<u8>>>(&gaps, Limits::new());
     assert_eq!(error.unwrap_err().kind(), many);
     let value: Value = Serialization::Advanced
@@ -212,7 +212,7 @@ fn a_length_alone_sets_no_memory_aside() {
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Malformed, "{bytes}");
     }
     // Elements of typed arrays become larger than they are.
-    let bytes = encode(Serialization::Advanced, &ByteBuf::from(vec![0; 1_000_001]));
+    let bytes = encode(Serialization::Advanced, &ByteBuf::from(vec![0; 1_100_001]));
     let error = Serialization::Advanced.decode::<Vec<u8>>(&bytes, Limits::new());
     assert_eq!(error.unwrap_err().kind(), many);
     Serialization::Advanced
@@ -224,7 +224,7 @@ fn a_length_alone_sets_no_memory_aside() {
 fn a_large_buffer_in_json_needs_the_limits_that_are_told() {
     const SIZE: usize = 5_000_000;
     let buffer = ByteBuf::from(vec![255; SIZE]);
-    let many = ErrorKind::TooManyItems { limit: 1_000_000 };
+    let many = ErrorKind::TooManyItems { limit: 1_100_000 };
     let limits = Limits::new();
     let error = try_encode(Serialization::Json, &buffer, limits).unwrap_err();
     assert_eq!(error.kind(), many);

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use offspring::wire::{Encoding, Hello, Inbox, Limits, Outbox};
+use offspring::wire::{Encoding, Envelope, Hello, Inbox, Limits, Outbox};
 use offspring::{ErrorKind, Result};
+use serde::de::IgnoredAny;
 use serde::ser::{Error as _, SerializeSeq, SerializeTuple};
 use serde::{Serialize, Serializer};
 
@@ -103,7 +104,7 @@ fn a_message_that_is_too_large_names_its_true_size() -> Result<()> {
         assert!(
             error
                 .to_string()
-                .ends_with("it takes 5909 bytes, 1000 are allowed"),
+                .contains("it takes 5909 bytes, 1000 are allowed; `Config::max_message`"),
             "{error}"
         );
     })
@@ -130,14 +131,49 @@ fn a_message_as_large_as_the_limit_is_sent_and_received() -> Result<()> {
 
 #[test]
 #[cfg_attr(miri, ignore = "a million items take an interpreter minutes")]
+fn a_plain_mebibyte_and_a_million_of_anything_need_no_setting() -> Result<()> {
+    #[derive(Serialize)]
+    struct Named<T> {
+        number: u64,
+        list: Vec<T>,
+        name: &'static str,
+    }
+    fn named<T>(list: Vec<T>) -> Named<T> {
+        let (number, name) = (7, "anything");
+        Named { number, list, name }
+    }
+    let bytes: Vec<_> = (0..1 << 20).map(|i| i as u8).collect();
+    let mut outbox = outbox();
+    outbox.push(&named(bytes))?;
+    outbox.push(&named(vec![0.5; 1_000_000]))?;
+    outbox.push(&named(vec!["a text"; 1_000_000]))?;
+
+    let mut sent = Vec::new();
+    outbox.take(&mut sent);
+    let mut inbox = greeted();
+    inbox.absorb(&mut sent);
+    let mut messages = 0;
+    while let Some(Envelope::Message(body)) = inbox.next()? {
+        body.decode::<IgnoredAny>()?;
+        messages += 1;
+    }
+    assert_eq!(messages, 3);
+    Ok(())
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "a million items take an interpreter minutes")]
 fn what_the_peer_would_refuse_is_refused_here() -> Result<()> {
     outbox().push(&nested(128))?;
-    outbox().push(&vec![0u8; 1_000_000])?;
+    outbox().push(&vec![0u8; 1_100_000])?;
     leaves_no_trace(outbox(), |outbox| {
         let error = outbox.push(&nested(129)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooDeep { limit: 128 });
-        let error = outbox.push(&vec![0u8; 1_000_001]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TooManyItems { limit: 1_000_000 });
+        let error = outbox.push(&vec![0u8; 1_100_001]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooManyItems { limit: 1_100_000 });
+        for advice in ["1100000 items", "`Config::max_items`", "`serde_bytes`"] {
+            assert!(error.to_string().contains(advice), "{error}");
+        }
     })
 }
 

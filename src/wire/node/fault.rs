@@ -49,9 +49,15 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Large { size, limit } => write!(f, "it takes {size} bytes, {limit} are allowed"),
+            Self::Large { size, limit } => write!(
+                f,
+                "it takes {size} bytes, {limit} are allowed; `Config::max_message` says how many"
+            ),
             Self::Deep(limit) => write!(f, "the value has more than {limit} levels"),
-            Self::Many(limit) => write!(f, "the value has more than {limit} items"),
+            Self::Many(limit) => write!(
+                f,
+                "the value has more than {limit} items; `Config::max_items` says how many may be"
+            ),
             Self::Short => f.write_str("the value claims more than is there"),
             Self::Trailing(extra) => write!(f, "{extra} bytes follow the value"),
             Self::Header => f.write_str("it does not begin with 0xff and a version of 13 to 15"),

@@ -122,7 +122,7 @@
 //! - an array, object, `Map`, `Set` or error is a level, so is what stands for an enum with content;
 //! - elements, properties, entries and causes of errors are items; in JSON also each byte of a `Buffer`. It is written as an
 //!   array of numbers, and only the type that reads it decides whether an element becomes a byte or a [`Value`], which is
-//!   many times as large as the two characters of `0,`. So a `Buffer` of `n` bytes over a million needs
+//!   many times as large as the two characters of `0,`. So a `Buffer` of more than 1,100,000 bytes, `n`, needs
 //!   `with_max_items(n + 2)` and, at up to four characters a byte, `with_max_message(4 * n + 64)`: 16 MiB, the default, end
 //!   at some four million bytes in any case. In a structured clone a `Buffer` is its bytes, and none of them is an item;
 //! - elements of a typed array that is not read as bytes are items, and so are the gaps of an array that is not read as a
