@@ -75,6 +75,8 @@ fn walk<const LEVELS: usize, B: Bytes + ?Sized>(
     let mut depth = 0;
     let mut items = 0u64;
     let mut at = 0;
+    // How few must be left before it looks for a run again.
+    let mut again = u32::MAX;
     loop {
         // Most values say by their first byte how long they are.
         let marker = loop {
@@ -98,6 +100,13 @@ fn walk<const LEVELS: usize, B: Bytes + ?Sized>(
                 break marker;
             }
             at += usize::from(size);
+            if left >= LONG && left <= again {
+                let (len, values) = run(bytes.rest(at), marker, left);
+                at += len;
+                left -= values;
+                // What has none is slower to look at in this way.
+                again = left.saturating_sub(if values < LONG { 8 * LONG } else { 0 });
+            }
         };
         let number = |width| bytes.uint(at + 1, width).ok_or(Fault::Short);
         // How many bytes it takes without what is inside, how many entries are inside, and of how many values each.
@@ -140,8 +149,83 @@ fn walk<const LEVELS: usize, B: Bytes + ?Sized>(
         outside += u64::from(left);
         depth += 1;
         left = u32::try_from(inside).map_err(|_| Fault::Short)?;
+        // The fields of a struct are no run.
+        again = if values == 1 { left } else { 0 };
     }
 }
+
+/// From so many values on it is worth looking for a run.
+const LONG: u32 = 16;
+
+/// Finds how many bytes at the beginning of `bytes`, and how many values, at most `most`, go on in the way of a number
+/// that began with `marker`. They are good; the last one may need a byte more than there is.
+///
+/// To look at one value after the other is slow for a long list, where each has to wait until the one before has told
+/// its length.
+#[inline(never)]
+fn run(bytes: &[u8], marker: u8, most: u32) -> (usize, u32) {
+    match marker {
+        0x00..=0x7f | 0xcc => run_of_bytes(bytes, most),
+        0xc0 | 0xc2 | 0xc3 | 0xca | 0xcb | 0xcd..=0xd3 | 0xe0..=0xff => {
+            let size = FIXED[usize::from(marker)];
+            let equal = bytes
+                .chunks_exact(usize::from(size))
+                .take(most as usize)
+                .take_while(|value| FIXED[usize::from(value[0])] == size)
+                .count();
+            (equal * usize::from(size), equal as u32)
+        }
+        _ => (0, 0),
+    }
+}
+
+/// Does so for numbers of 0 to 255: one byte, or 0xcc and another one. Eight bytes at a time.
+fn run_of_bytes(bytes: &[u8], most: u32) -> (usize, u32) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // The highest bits of eight bytes, the first one's lowest.
+    let highest =
+        |bytes: u64| ((bytes >> 7 & EACH).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8;
+    let (mut len, mut values) = (0, 0);
+    // Whether the next byte is the second one of its value.
+    let mut second = 0;
+    for eight in bytes.chunks_exact(8) {
+        if most - values < 8 {
+            break;
+        }
+        let Ok(eight) = eight.try_into().map(u64::from_le_bytes) else {
+            break;
+        };
+        let other = eight ^ (0xcc * EACH); // 0 is 0xcc
+        let large = highest(eight);
+        let heads = !highest(((other & (0x7f * EACH)) + 0x7f * EACH) | other);
+        let seconds = SECONDS[usize::from(heads & !second)] | u16::from(second);
+        let firsts = !(seconds as u8);
+        if firsts & large & !heads != 0 {
+            break;
+        }
+        second = (seconds >> 8) as u8;
+        values += firsts.count_ones();
+        len += 8;
+    }
+    (len + usize::from(second), values)
+}
+
+/// Which of nine bytes are the second ones of their values, if these of the first eight are 0xcc.
+const SECONDS: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut heads = 0;
+    while heads < 256 {
+        let mut at = 0;
+        while at < 8 {
+            if heads >> at & 1 == 1 && table[heads] >> at & 1 == 0 {
+                table[heads] |= 2 << at;
+            }
+            at += 1;
+        }
+        heads += 1;
+    }
+    table
+};
 
 /// Bytes, of which those inside strings and binaries need not be at hand.
 pub(super) trait Bytes {
@@ -151,6 +235,11 @@ pub(super) trait Bytes {
 
     /// Reads a big-endian number of `width` bytes.
     fn uint(&self, at: usize, width: usize) -> Option<u64>;
+
+    /// Bytes that are at hand from there on, if it is known that they are; there may be more.
+    fn rest(&self, _at: usize) -> &[u8] {
+        &[]
+    }
 }
 
 impl Bytes for [u8] {
@@ -167,6 +256,11 @@ impl Bytes for [u8] {
     #[inline]
     fn uint(&self, at: usize, width: usize) -> Option<u64> {
         uint(self, at, width)
+    }
+
+    #[inline]
+    fn rest(&self, at: usize) -> &[u8] {
+        self.get(at..).unwrap_or_default()
     }
 }
 
@@ -310,6 +404,48 @@ mod tests {
             good += u32::from(expected.is_some());
         }
         let (few, many) = (rounds / 4, rounds / 4 * 3);
+        assert!((few..many).contains(&good), "{good}: no good mix");
+    }
+
+    #[test]
+    fn long_lists_agree_with_the_specification_too() {
+        let mut state = 7u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        // What begins the values, mostly one of them. 0xcc may be a second byte, too.
+        let markers = [0x07, 0xcc, 0xcd, 0xce, 0xcb, 0xe0, 0xc3, 0xa3, 0x91, 0xc1];
+        let rounds = if cfg!(miri) { 50 } else { 20_000 };
+        let mut good = 0;
+        for _ in 0..rounds {
+            let (len, behind) = (random(200), random(30));
+            let (main, others, mixed) = (random(markers.len() - 1), random(10), random(100));
+            // A list in a list, so that more of the same may follow.
+            let mut bytes = vec![0xdc, 0, 1 + behind as u8, 0xdc, 0, len as u8];
+            for _ in 0..len + behind {
+                let marker = match random(100) {
+                    n if n < others => markers[random(markers.len() - usize::from(n > 0))],
+                    n if n < mixed && main < 2 => markers[1 - main],
+                    _ => markers[main],
+                };
+                bytes.push(marker);
+                match FIXED[usize::from(marker)] {
+                    0 => bytes.push(0x7f),
+                    size => bytes.extend((1..size).map(|_| [0xcc, 0x01, 0x7f][random(3)])),
+                }
+            }
+            match random(4) {
+                0 => bytes.truncate(bytes.len() - random(bytes.len().min(12))),
+                1 => bytes.push(0xcc),
+                _ => {}
+            }
+            let limits = Limits::new().with_max_items(210);
+            let expected = reference(&bytes, 0, &mut 0, limits);
+            assert_eq!(value(&bytes, limits).ok(), expected, "{bytes:02x?}");
+            good += u32::from(expected.is_some());
+        }
+        let (few, many) = (rounds / 4, rounds / 10 * 9);
         assert!((few..many).contains(&good), "{good}: no good mix");
     }
 
