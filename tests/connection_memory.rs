@@ -92,7 +92,7 @@ fn a_small_message_to_another_program_allocates_nothing() {
     assert!(cfg!(windows) || info.count_total == 0, "{info:?}");
 }
 
-async fn local<Tx, Rx>() -> (Connection<Tx, Rx>, Connection<Tx, Rx>) {
+async fn local<Tx: ?Sized, Rx>() -> (Connection<Tx, Rx>, Connection<Tx, Rx>) {
     let name = Name::unique().unwrap();
     let mut listener = Listener::bind(&name).unwrap();
     let (left, right) = tokio::join!(Connection::connect(&name), listener.accept());
@@ -143,6 +143,31 @@ fn a_connection_that_was_busy_gives_its_memory_back() {
         assert!(poll(right.recv()).is_pending());
     });
     assert!(info.bytes_current < 4 * KIB as i64, "{info:?}");
+}
+
+#[test]
+fn a_steady_run_of_large_messages_allocates_only_what_is_received() {
+    let runtime = runtime();
+    let _context = runtime.enter();
+    let (left, mut right) = Connection::<Bytes, (), _>::memory::<(), ByteBuf>();
+    let blob = vec![1; MIB as usize];
+    (0..10).for_each(|_| exchange(&left, &mut right, &blob));
+    let info = measure(|| (0..100).for_each(|_| exchange(&left, &mut right, &blob)));
+    assert!(info.bytes_total < 100 * (MIB + KIB), "{info:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_large_message_that_the_socket_takes_is_not_copied_by_its_sender() {
+    let runtime = runtime();
+    let (left, mut right) = runtime.block_on(local::<Bytes, ByteBuf>());
+    let blob = vec![1; 300 * KIB as usize];
+    for _ in 0..3 {
+        let info = measure(|| runtime.block_on(left.send(Bytes::new(&blob))).unwrap());
+        assert!(info.bytes_total < 4 * KIB, "{info:?}");
+        let received: Option<ByteBuf> = runtime.block_on(right.recv()).unwrap();
+        assert_eq!(received.unwrap(), blob);
+    }
 }
 
 fn exchange(

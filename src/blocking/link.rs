@@ -204,7 +204,7 @@ impl Link {
     /// Makes this thread the pilot for a message that it writes itself. False if something else has to leave before.
     pub(super) fn take_off(&self, outline: &Outline) -> Result<bool> {
         let mut writer = lock(&self.writer);
-        let free = !writer.has_pilot && self.queue.take_outlined(outline)?;
+        let free = !writer.has_pilot && self.queue.take_outlined(outline)?.is_some();
         writer.has_pilot |= free;
         Ok(free)
     }

@@ -87,6 +87,9 @@ impl Flight<'_> {
             }
             self.link.tell_followers();
         }
+        if self.rest.is_empty() && !bytes.is_empty() {
+            self.link.queue().lend(&mut self.rest);
+        }
         self.rest.extend_from_slice(bytes);
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use serde::Serialize;
 use tokio::task::coop::unconstrained;
 
 use crate::Config;
@@ -14,10 +15,10 @@ use crate::connection::incoming::Incoming;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::wakers::Wakers;
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::{End, Line, Permit, Queue, Taken};
+use crate::session::{End, Line, Permit, Pushed, Queue, Taken};
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::transport::Transport;
-use crate::wire::Inbox;
+use crate::wire::{Inbox, Outline};
 
 /// The shared middle of a connection: the way out, the way in, and who waits for them.
 pub(super) struct Link<T: Transport> {
@@ -72,6 +73,31 @@ impl<T: Transport> Link<T> {
             self.end_after_goodbye();
         }
         flushed.map(|result| self.sending(result))
+    }
+
+    /// Takes a message: large bytes of it are written from where they are as far as there is room, and everything else
+    /// waits to leave. Tells the position in the stream behind it; `None` if it has to wait for room.
+    pub(super) fn take<M: Serialize + ?Sized>(&self, message: &M) -> Option<Result<u64>> {
+        let outline = match self.queue().push_or_outline(message)? {
+            Ok(Pushed::Encoded(end)) => return Some(Ok(end)),
+            Ok(Pushed::Outlined(outline)) => outline,
+            Err(error) => return Some(self.sending(Err(error))),
+        };
+        match self.write_outlined(message, &outline) {
+            Ok(Some(end)) => Some(Ok(end)),
+            Ok(None) => self.push(message),
+            Err(error) => Some(self.sending(Err(error))),
+        }
+    }
+
+    #[inline(never)]
+    fn write_outlined<M: Serialize + ?Sized>(
+        &self,
+        message: &M,
+        outline: &Outline,
+    ) -> Result<Option<u64>> {
+        let _torn = Torn(self);
+        self.outgoing.take_outlined(message, outline)
     }
 
     /// Ends the stream if that is how goodbye is said here, and nothing is left to be said before.
@@ -184,6 +210,17 @@ impl<T: Transport> Line for Link<T> {
 
     fn make_room(&self) {
         self.outgoing.with_half(T::make_room);
+    }
+}
+
+/// Ends the connection in both directions if half of a message has left and the rest is not to be had.
+struct Torn<'a, T: Transport>(&'a Link<T>);
+
+impl<T: Transport> Drop for Torn<'_, T> {
+    fn drop(&mut self) {
+        if self.0.queue().failure() == Some(io::ErrorKind::ConnectionAborted) {
+            self.0.abort();
+        }
     }
 }
 

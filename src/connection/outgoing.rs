@@ -5,13 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
+use serde::Serialize;
 use tokio::io::AsyncWrite;
 
 use crate::Config;
 use crate::connection::wakers::Wakers;
-use crate::error::Result;
-use crate::session::{Queue, gone, lock};
-use crate::sync::Mutex;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::{Encoder, Queue, gone, lock};
+use crate::sync::{Mutex, MutexGuard};
+use crate::wire::{Outline, Unwritten};
 
 /// What leaves, of all senders of a connection.
 ///
@@ -20,6 +22,8 @@ use crate::sync::Mutex;
 pub(super) struct Outgoing<W> {
     queue: Queue,
     writer: Mutex<Writer<W>>,
+    /// Who holds `writer` while a message writes itself.
+    encoder: Encoder,
     wakers: Arc<Wakers>,
     /// `wakers`, as the transport sees it.
     waker: Waker,
@@ -42,6 +46,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 batch: Vec::new(),
                 position: 0,
             }),
+            encoder: Encoder::default(),
             wakers: Arc::clone(wakers),
             waker: Waker::from(Arc::clone(wakers)),
         }
@@ -92,7 +97,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     fn poll_write(&self, target: u64) -> Poll<Result<(), io::ErrorKind>> {
-        let mut guard = lock(&self.writer);
+        let mut guard = self.writer();
         // Another one may have written this far and met a failure only behind it.
         if self.queue.has_left(target) {
             return Poll::Ready(Ok(()));
@@ -149,6 +154,59 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         Poll::Ready(Ok(()))
     }
 
+    /// Takes an outlined message: writes what there is room for from where the program has it, and copies the rest. Tells
+    /// the position in the stream behind it; `None` if something else has to leave before.
+    ///
+    /// This does not wait, for whoever waits may be dropped, or never be polled again.
+    pub(super) fn take_outlined<M: Serialize + ?Sized>(
+        &self,
+        message: &M,
+        outline: &Outline,
+    ) -> Result<Option<u64>> {
+        let mut guard = self.writer();
+        let Some(end) = self.queue.take_outlined(outline)? else {
+            return Ok(None);
+        };
+        guard.batch.clear();
+        guard.position = 0;
+        let mut flight = Flight {
+            outgoing: self,
+            writer: guard,
+            left: outline.len(),
+            full: false,
+            landed: false,
+        };
+        let encoding = self.encoder.begin();
+        let written = outline.write(message, |bytes| flight.write(bytes));
+        drop(encoding);
+        flight.landed = true;
+        let error = match written {
+            Ok(()) => return Ok(Some(end)),
+            Err(Unwritten::Failed(kind)) => {
+                self.fail(&mut flight.writer, kind);
+                gone(kind)
+            }
+            Err(Unwritten::Changed) => {
+                flight.landed = false;
+                Error::new(
+                    ErrorKind::Encode,
+                    "its `Serialize` does not write the same twice, and half of it has left: the connection is ended",
+                )
+            }
+        };
+        drop(flight);
+        self.wakers.wake_all();
+        Err(error)
+    }
+
+    /// # Panics
+    ///
+    /// If this thread has locked it already: see [`Queue`]. To wait for oneself would do more harm.
+    fn writer(&self) -> MutexGuard<'_, Writer<W>> {
+        self.encoder.is_another();
+        lock(&self.writer)
+    }
+
     /// Remembers that nothing leaves any more. Bytes that can never leave need no memory.
     fn fail(&self, writer: &mut Writer<W>, kind: io::ErrorKind) {
         self.queue.fail(kind);
@@ -159,29 +217,84 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// Takes nothing more, for the other side is known to be gone.
     pub(super) fn hang_up(&self) {
         if self.queue.failure().is_none() {
-            self.fail(&mut lock(&self.writer), io::ErrorKind::BrokenPipe);
+            self.fail(&mut self.writer(), io::ErrorKind::BrokenPipe);
             self.wakers.wake_all();
         }
     }
 
     /// Changes the transport.
     pub(super) fn with_half<R>(&self, change: impl FnOnce(&mut W) -> R) -> Option<R> {
-        lock(&self.writer).half.as_mut().map(change)
+        self.writer().half.as_mut().map(change)
     }
 
     /// Lets go of the transport, to which nothing more is written.
     pub(super) fn close(&self) {
-        let half = lock(&self.writer).half.take();
+        let half = self.writer().half.take();
         drop(half);
     }
 
     /// Closes this direction in the middle of whatever is under way.
     pub(super) fn abort(&self) {
-        let mut guard = lock(&self.writer);
+        let mut guard = self.writer();
         self.fail(&mut guard, io::ErrorKind::ConnectionAborted);
         let half = guard.half.take();
         drop(guard);
         drop(half);
         self.wakers.wake_all();
+    }
+}
+
+/// A message that is being written from where the program has it.
+struct Flight<'a, W: AsyncWrite + Unpin> {
+    outgoing: &'a Outgoing<W>,
+    writer: MutexGuard<'a, Writer<W>>,
+    /// How many bytes of it are neither written nor copied.
+    left: u64,
+    /// There is no room for now.
+    full: bool,
+    landed: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Flight<'_, W> {
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), io::ErrorKind> {
+        let mut cx = Context::from_waker(&self.outgoing.waker);
+        let writer = &mut *self.writer;
+        while !self.full && !bytes.is_empty() {
+            let Some(half) = &mut writer.half else {
+                return Err(io::ErrorKind::ConnectionAborted);
+            };
+            match Pin::new(half).poll_write(&mut cx, bytes) {
+                Poll::Pending => self.full = true,
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero),
+                Poll::Ready(Ok(count)) => {
+                    self.outgoing.queue.wrote(count, true);
+                    self.left -= count as u64;
+                    bytes = &bytes[count..];
+                }
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Err(error.kind()),
+            }
+        }
+        if self.full {
+            if writer.batch.is_empty() {
+                self.outgoing.queue.lend(&mut writer.batch);
+                // All of it is in memory already, so its size is a `usize`.
+                writer.batch.reserve_exact(self.left as usize);
+            }
+            writer.batch.extend_from_slice(bytes);
+            self.left -= bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Drop for Flight<'_, W> {
+    fn drop(&mut self) {
+        if !self.landed {
+            // Half of the message has left, and the rest is not to be had: nothing may follow.
+            self.outgoing
+                .fail(&mut self.writer, io::ErrorKind::ConnectionAborted);
+            self.writer.half = None;
+        }
     }
 }

@@ -167,7 +167,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn send(&self, message: &M) -> Result<()> {
-        let end = self.encode(message).await?;
+        let end = self.take(|| self.link.take(message)).await?;
         self.flush_until(end).await
     }
 
@@ -198,14 +198,14 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn feed(&self, message: &M) -> Result<()> {
-        self.encode(message).await?;
+        self.take(|| self.link.push(message)).await?;
         Ok(())
     }
 
-    /// Encodes a message as soon as there is room, and tells the position in the stream behind it.
-    async fn encode(&self, message: &M) -> Result<u64> {
+    /// Takes a message as soon as there is room, and tells the position in the stream behind it.
+    async fn take(&self, mut push: impl FnMut() -> Option<Result<u64>>) -> Result<u64> {
         loop {
-            if let Some(result) = self.link.push(message) {
+            if let Some(result) = push() {
                 return result;
             }
             let room = self.flush_until(self.link.queue().room()).await;
@@ -236,11 +236,11 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub fn try_send(&self, message: &M) -> Result<()> {
-        let mut pushed = self.link.push(message);
+        let mut pushed = self.link.take(message);
         if pushed.is_none() {
             // There may be room for all that waits, if only somebody wrote it.
             self.link.push_out();
-            pushed = self.link.push(message);
+            pushed = self.link.take(message);
         }
         let Some(pushed) = pushed else {
             return Err(Error::new(

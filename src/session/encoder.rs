@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The thread that is encoding a message at this moment, if any.
 #[derive(Debug, Default)]
-pub(super) struct Encoder(AtomicUsize);
+pub(crate) struct Encoder(AtomicUsize);
 
 /// While it lives, this thread is encoding a message.
-pub(super) struct Encoding<'a>(&'a AtomicUsize);
+pub(crate) struct Encoding<'a>(&'a AtomicUsize);
 
 impl Encoder {
-    pub(super) fn begin(&self) -> Encoding<'_> {
+    pub(crate) fn begin(&self) -> Encoding<'_> {
         // Other threads need not see it: they only compare it with themselves.
         self.0.store(this_thread(), Ordering::Relaxed);
         Encoding(&self.0)
@@ -20,7 +20,7 @@ impl Encoder {
     ///
     /// If it is this thread. To wait for oneself would do more harm.
     #[inline]
-    pub(super) fn is_another(&self) {
+    pub(crate) fn is_another(&self) {
         let encoding = self.0.load(Ordering::Relaxed);
         assert!(
             encoding == NOBODY || encoding != this_thread(),

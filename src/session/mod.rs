@@ -15,10 +15,12 @@ mod talk;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+pub(crate) use self::encoder::Encoder;
 pub(crate) use self::line::Line;
 #[cfg(feature = "node")]
 pub(crate) use self::offer::{ANSWER_TIMEOUT, Offer, unanswered};
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use self::queue::Pushed;
 pub(crate) use self::queue::{Queue, gone};
 pub(crate) use self::quota::{Permit, Quota};

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wire::Outbox;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 use crate::wire::Outline;
 
 /// What waits to leave, of all senders of a connection, and how far it has come.
@@ -74,7 +74,7 @@ impl Queue {
 
     /// Encodes a message as [`push`](Self::push) does, unless it has large bytes: such a one is for the caller to
     /// [take](Self::take_outlined), or to push.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
     pub(crate) fn push_or_outline<M: Serialize + ?Sized>(
         &self,
         message: &M,
@@ -90,20 +90,28 @@ impl Queue {
         }))
     }
 
-    /// Takes an outlined message, for the caller to write at once. False if something else has to leave before.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn take_outlined(&self, outline: &Outline) -> Result<bool> {
+    /// Takes an outlined message, for the caller to write at once, and tells the position in the stream behind it. `None`
+    /// if something else has to leave before.
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
+    pub(crate) fn take_outlined(&self, outline: &Outline) -> Result<Option<u64>> {
         let mut outbox = self.outbox();
         if let Some(kind) = self.failed.get() {
             return Err(gone(*kind));
         }
         if !outbox.is_empty() || !self.has_left(outbox.total()) {
-            return Ok(false);
+            return Ok(None);
         }
         outbox.take_outlined(outline)?;
-        self.encoded.store(outbox.total(), Ordering::Release);
-        self.fed.store(outbox.total(), Ordering::Release);
-        Ok(true)
+        let end = outbox.total();
+        self.encoded.store(end, Ordering::Release);
+        self.fed.store(end, Ordering::Release);
+        Ok(Some(end))
+    }
+
+    /// Lends the empty batch a buffer for what there is no room for of such a message.
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
+    pub(crate) fn lend(&self, batch: &mut Vec<u8>) {
+        self.outbox().lend(batch);
     }
 
     /// Answers a handle.
@@ -303,7 +311,7 @@ impl Queue {
 }
 
 /// What became of a message.
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) enum Pushed {
     /// It waits, up to this position in the stream.
     Encoded(u64),

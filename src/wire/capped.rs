@@ -26,7 +26,7 @@ impl<'a> Capped<'a> {
     }
 
     /// Counts bytes that are stored elsewhere; tells where they belong.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
     pub(super) fn leave_out(&mut self, bytes: &[u8]) -> usize {
         self.elsewhere += bytes.len() as u64;
         self.out.len()

@@ -181,7 +181,7 @@ mod msgpack;
 pub mod node;
 mod order;
 mod outbox;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 mod outline;
 mod scan;
 
@@ -192,5 +192,5 @@ pub use self::hello::Hello;
 pub use self::inbox::Inbox;
 pub use self::limits::{Encoding, Limits};
 pub use self::outbox::Outbox;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use self::outline::{Outline, Unwritten};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::capped::Capped;
 use super::limits::{Encoding, Limits};
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 use super::outline::{Gap, Gapped, Sparse};
 use super::scan::{Bytes, Fault, scan};
 use crate::{Error, ErrorKind, Result};
@@ -30,7 +30,7 @@ pub(super) fn encode<M: Serialize + ?Sized>(
 }
 
 /// Does so without the large bytes in it, and tells where these belong, counted from the beginning of `out`.
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(super) fn outline<M: Serialize + ?Sized>(
     message: &M,
     encoding: Encoding,

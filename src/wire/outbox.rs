@@ -10,7 +10,7 @@ use super::hello::Hello;
 use super::limits::{Encoding, Limits};
 #[cfg(feature = "node")]
 use super::node;
-#[cfg(feature = "blocking")]
+#[cfg(any(feature = "blocking", feature = "tokio"))]
 use super::outline::{Gap, Outline};
 use super::{envelope, frame, msgpack};
 use crate::{Error, ErrorKind, Result};
@@ -183,7 +183,7 @@ impl Outbox {
     /// Adds a message as [`push`](Self::push) does, unless it has large bytes: then nothing is added yet.
     ///
     /// The caller writes such a one itself, see [`take_outlined`](Self::take_outlined), or pushes it.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
     pub(crate) fn push_or_outline<M: Serialize + ?Sized>(
         &mut self,
         message: &M,
@@ -203,13 +203,23 @@ impl Outbox {
     }
 
     /// Counts an outlined message as taken. The caller writes it now, before anything that is added later.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
     pub(crate) fn take_outlined(&mut self, outline: &Outline) -> Result<()> {
         self.check_open()?;
         debug_assert!(self.is_empty(), "what was added before has left");
         self.taken += outline.len();
         self.messages += 1;
+        // What there is no room for waits in a buffer after all.
+        self.sizes.record(outline.len() as usize);
         Ok(())
+    }
+
+    /// Gives away the buffer, if nothing is in it: for what there is no room for of an outlined message.
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
+    pub(crate) fn lend(&mut self, batch: &mut Vec<u8>) {
+        if self.bytes.is_empty() && self.bytes.capacity() > batch.capacity() {
+            mem::swap(&mut self.bytes, batch);
+        }
     }
 
     #[inline]
@@ -437,7 +447,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes it away again, as a frame with gaps.
-    #[cfg(feature = "blocking")]
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
     fn outline(self, gaps: Vec<Gap>, encoding: Encoding) -> Outline {
         Outline::new(self.bytes.split_off(self.start), self.start, gaps, encoding)
     }

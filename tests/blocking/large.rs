@@ -13,7 +13,7 @@ use serde_bytes::{ByteBuf, Bytes};
 use crate::within;
 
 /// Not copied; a little more than sockets and pipes hold.
-const LARGE: usize = 600_000;
+const LARGE: usize = 1_200_000;
 
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Part {

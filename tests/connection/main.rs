@@ -9,6 +9,7 @@ mod ends;
 mod flow;
 mod handshake;
 mod helping;
+mod large;
 mod local;
 mod receiving;
 mod sending;

@@ -18,7 +18,7 @@ use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, shutdown};
 
-use super::channel::{Channel, InFlight, make_room, may_be_busy, send_now, tune};
+use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_now, tune};
 use super::descriptor::{left, retry, socket, socket_pair};
 use super::error::context;
 use super::exit::Exit;
@@ -40,6 +40,7 @@ pub(crate) struct Stream {
     reader: Option<Exit>,
     /// It has ended.
     reader_is_gone: AtomicBool,
+    room: Room,
     bell: OnceLock<Bell>,
     /// What goes beside the bytes, if anything ever does.
     #[cfg(feature = "node")]
@@ -109,6 +110,7 @@ impl Stream {
             in_flight: Mutex::new(channel.in_flight),
             reader: None,
             reader_is_gone: AtomicBool::new(false),
+            room: Room::default(),
             bell: OnceLock::new(),
         })
     }
@@ -160,7 +162,7 @@ impl Stream {
     }
 
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        match self.send(buf) {
+        match self.room.send(&self.fd, buf, |buf| self.send(buf)) {
             Err(Errno::WOULDBLOCK) if self.reader_is_gone.load(Ordering::Relaxed) => {
                 Err(io::ErrorKind::BrokenPipe.into())
             }

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::io::Errno;
 use rustix::net::{SendFlags, send, sockopt};
 
 use super::descriptor::retry;
@@ -48,6 +50,57 @@ impl Channel {
 pub(super) fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
     retry(|| send(fd, buf, NO_SIGNAL.union(SendFlags::DONTWAIT)))
 }
+
+/// What the system keeps of large messages between the two processes.
+///
+/// Each time it is full, writer and reader wait for each other once: at 208 KiB, Linux's default, ten times for a round
+/// trip of 1 MiB. A connection that never sends so much keeps what it was given, and costs no call.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// It has been asked for once. Who may not have it is not to ask for each message.
+    asked: AtomicBool,
+}
+
+impl Room {
+    /// Sends what there is room for, and makes more if that leaves out a good deal for the first time.
+    pub(super) fn send(
+        &self,
+        fd: &OwnedFd,
+        buf: &[u8],
+        mut send: impl FnMut(&[u8]) -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
+        let sent = send(buf);
+        let taken = match sent {
+            Ok(taken) => taken,
+            Err(Errno::WOULDBLOCK) => 0,
+            Err(_) => return sent,
+        };
+        if buf.len() - taken < A_GOOD_DEAL || !self.widen(fd) {
+            return sent;
+        }
+        match send(&buf[taken..]) {
+            Ok(more) => Ok(taken + more),
+            // What is wrong, a later one tells.
+            Err(_) if taken > 0 => Ok(taken),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[cold]
+    fn widen(&self, fd: &OwnedFd) -> bool {
+        !self.asked.swap(true, Ordering::Relaxed)
+            && sockopt::socket_send_buffer_size(fd).is_ok_and(|size| size < ROOM)
+            && sockopt::set_socket_send_buffer_size(fd, ROOM).is_ok()
+    }
+}
+
+/// Rather less than even a system with small buffers takes at once.
+const A_GOOD_DEAL: usize = 64 * 1024;
+
+/// Linux doubles it, for its own book-keeping that comes out of it, so this holds 1 MiB; but it gives no more than
+/// `net.core.wmem_max`, 208 KiB on most systems: <https://man7.org/linux/man-pages/man7/socket.7.html>. More was no faster.
+/// macOS and the BSDs refuse what is above `kern.ipc.maxsockbuf`, at least 2 MiB.
+const ROOM: usize = 512 * 1024;
 
 /// Lets the system keep more of what is written.
 pub(super) fn make_room(fd: &OwnedFd) {

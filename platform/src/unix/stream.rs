@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout_at};
 
-use super::channel::{Channel, InFlight, make_room, may_be_busy, send_now, tune};
+use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_now, tune};
 use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
 use super::exit::{Exit, ExitWatch};
@@ -116,6 +116,7 @@ impl Stream {
             fd,
             runtime: self.runtime,
             full: None,
+            room: Room::default(),
             reader: self.reader,
             #[cfg(feature = "node")]
             company: Company(self.handles.then(Box::default)),
@@ -247,6 +248,7 @@ pub(crate) struct WriteHalf {
     /// The process at the other end, if that is a child. Whoever else holds that end open does not read.
     reader: Option<ExitWatch>,
     company: Company,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -272,7 +274,10 @@ impl WriteHalf {
                         return self.poll_reader(cx);
                     };
                     let mut ready = ready?;
-                    match self.company.send(&self.fd, buf) {
+                    match self
+                        .room
+                        .send(&self.fd, buf, |buf| self.company.send(&self.fd, buf))
+                    {
                         Err(Errno::WOULDBLOCK) => ready.clear_ready(),
                         answer => {
                             if SHORT_MEANS_ALL && answer.is_ok_and(|n| n < buf.len()) {
@@ -288,7 +293,10 @@ impl WriteHalf {
                         ready!(sleep.as_mut().poll(cx));
                     }
                     // The runtime is not asked first: what is said on drop, at the last moment, has to leave at once.
-                    match self.company.send(&self.fd, buf) {
+                    match self
+                        .room
+                        .send(&self.fd, buf, |buf| self.company.send(&self.fd, buf))
+                    {
                         Err(Errno::WOULDBLOCK) => {
                             let reader = self.reader.as_mut();
                             *waiting = Some(Full::new(&self.fd, reader, &self.runtime)?);
