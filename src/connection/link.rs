@@ -26,6 +26,8 @@ pub(super) struct Link<T: Transport> {
     incoming: Incoming<T::ReadHalf>,
     wakers: Arc<Wakers>,
     senders: AtomicUsize,
+    /// The task that sent last, by the address of its waker's data.
+    last_sender: AtomicUsize,
     aborted: AtomicBool,
     config: Config,
     /// The other side, in words for error texts.
@@ -45,6 +47,7 @@ impl<T: Transport> Link<T> {
             incoming: Incoming::new(read_half, &config, &wakers),
             wakers,
             senders: AtomicUsize::new(1),
+            last_sender: AtomicUsize::new(0),
             aborted: AtomicBool::new(false),
             config,
             peer,
@@ -107,6 +110,16 @@ impl<T: Transport> Link<T> {
             self.incoming.close(T::try_read);
             self.outgoing.close();
         }
+    }
+
+    /// Whether the last message was of another task, which may have more.
+    pub(super) fn takes_turns(&self, waker: &Waker) -> bool {
+        let this = waker.data().addr();
+        let last = self.last_sender.load(Ordering::Relaxed);
+        if last != this {
+            self.last_sender.store(this, Ordering::Relaxed);
+        }
+        last != this && ![last, this].contains(&NOBODY)
     }
 
     pub(super) fn add_sender(&self) {
@@ -229,3 +242,6 @@ pub(crate) fn at_once<R>(mut poll: impl FnMut() -> Poll<R>) -> Poll<R> {
     let polling = pin!(unconstrained(poll_fn(|_| poll())));
     polling.poll(&mut Context::from_waker(Waker::noop()))
 }
+
+/// No task. Of wakers that wake nobody the data is null, too.
+const NOBODY: usize = 0;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use serde::Serialize;
 use tokio::task::coop::poll_proceed;
@@ -19,7 +19,8 @@ use crate::transport::{Local, Transport};
 /// The outgoing half of a [`Connection`](crate::Connection).
 ///
 /// It can be cloned and used from many tasks at once: each message arrives whole, and messages of one task arrive in
-/// the order in which that task sent them. What several tasks have encoded leaves in one write.
+/// the order in which that task sent them. What several tasks have encoded leaves in one write: a `send` that comes after
+/// one of another task lets those that are ready encode before it writes.
 ///
 /// When the last sender of a connection is dropped it says goodbye, so that the other side's `recv` ends with
 /// `Ok(None)`. To be sure that every message was taken, use [`Connection::close`](crate::Connection::close).
@@ -92,13 +93,14 @@ impl<M: ?Sized, T: Transport> Sender<M, T> {
     /// # }
     /// ```
     pub async fn flush(&self) -> Result<()> {
-        self.flush_until(self.link.queue().fed()).await
+        self.flush_until(self.link.queue().fed(), Turn::Own).await
     }
 
-    fn flush_until(&self, target: u64) -> Flush<'_, T> {
+    fn flush_until(&self, target: u64, turn: Turn) -> Flush<'_, T> {
         Flush {
             link: &self.link,
             target,
+            turn,
             id: None,
             stall: None,
         }
@@ -168,7 +170,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
     /// ```
     pub async fn send(&self, message: &M) -> Result<()> {
         let end = self.take(|| self.link.take(message)).await?;
-        self.flush_until(end).await
+        self.flush_until(end, Turn::Unknown).await
     }
 
     /// Encodes one message without writing it, to send many with one [`flush`](Self::flush).
@@ -208,7 +210,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
             if let Some(result) = push() {
                 return result;
             }
-            let room = self.flush_until(self.link.queue().room()).await;
+            let room = self.flush_until(self.link.queue().room(), Turn::Own).await;
             room.map_err(|error| error.and_then_text("; this message was not taken"))?;
         }
     }
@@ -264,7 +266,7 @@ impl<M: Serialize + ?Sized, T: Transport> Sender<M, T> {
 impl<M: ?Sized, T: Transport> Sender<M, T> {
     /// Waits until everything before `target` has left.
     pub(super) async fn flush_to(&self, target: u64) -> Result<()> {
-        self.flush_until(target).await
+        self.flush_until(target, Turn::Own).await
     }
 }
 
@@ -293,8 +295,18 @@ impl<M: ?Sized, T: Transport> fmt::Debug for Sender<M, T> {
 struct Flush<'a, T: Transport> {
     link: &'a Link<T>,
     target: u64,
+    turn: Turn,
     id: Option<u64>,
     stall: Option<Stall>,
+}
+
+/// Whose turn it is to write, where several tasks send.
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    Unknown,
+    /// Others that are ready may encode first.
+    Others,
+    Own,
 }
 
 /// Counts the time without progress while the read-ahead is used up.
@@ -308,6 +320,10 @@ impl<T: Transport> Future for Flush<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
+        if this.lets_others_go(cx.waker()) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // A socket that always has room must not keep other tasks from running.
         let budget = ready!(poll_proceed(cx));
         if let Poll::Ready(result) = this.link.poll_flush(this.target) {
@@ -331,6 +347,20 @@ impl<T: Transport> Future for Flush<'_, T> {
 }
 
 impl<T: Transport> Flush<'_, T> {
+    /// True once at most, and if another task sends too. Who writes after that writes for all that came together
+    /// meanwhile, and they find that nothing is left to do.
+    fn lets_others_go(&mut self, waker: &Waker) -> bool {
+        self.turn = match self.turn {
+            Turn::Unknown
+                if self.link.takes_turns(waker) && !self.link.queue().has_left(self.target) =>
+            {
+                Turn::Others
+            }
+            _ => Turn::Own,
+        };
+        self.turn == Turn::Others
+    }
+
     #[cold]
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let config = self.link.config();
@@ -358,6 +388,10 @@ impl<T: Transport> Drop for Flush<'_, T> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             self.link.wakers().forget_sender(id);
+        }
+        if self.turn == Turn::Others {
+            // There may be room, and nobody else who writes.
+            self.link.push_out();
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What `send` and its relatives promise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use offspring::transport::{Halves, Memory};
 use offspring::{Config, Connection, ErrorKind, Result, Sender};
 use serde::{Serialize, Serializer};
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::support::{
     Item, Joined, Played, Random, Script, Tasks, connections, kind, played, watchdog,
@@ -96,6 +100,80 @@ fn several_senders_share_a_write() {
     for _ in 0..64 {
         assert!(right.try_recv().unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn senders_that_are_ready_share_a_write() -> Result<()> {
+    let _watchdog = watchdog();
+    let mut pair: Items = connections(usize::MAX, Config::new());
+    let before = pair.there.writes();
+    let mut tasks = JoinSet::new();
+    for task in 0..64 {
+        let sender = pair.left.sender();
+        tasks.spawn(async move {
+            for round in 0..10 {
+                sender.send(&Item::Number(64 * round + task)).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    // The first task is alone until it has to wait, which it never has. The others go through ten rounds.
+    assert_eq!(pair.there.writes() - before, 10 + 10);
+    let mut rounds = [0; 64];
+    for _ in 0..640 {
+        let number = pair.right.try_recv()?.unwrap()[0];
+        let (round, task) = (number / 64, (number % 64) as usize);
+        assert_eq!(round, rounds[task]);
+        rounds[task] += 1;
+    }
+    Ok(())
+}
+
+/// A task of its own, which only says how often it was woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_lets_others_go_first_only_if_another_task_sent_last() -> Result<()> {
+    let _watchdog = watchdog();
+    let pair: Items = connections(usize::MAX, Config::new());
+    let tasks = [Arc::new(Count::default()), Arc::new(Count::default())];
+    for (task, polls) in [(0, 1), (0, 1), (1, 2), (1, 1), (0, 2)] {
+        let (before, waker) = (pair.there.writes(), Waker::from(Arc::clone(&tasks[task])));
+        let mut context = Context::from_waker(&waker);
+        let mut send = pin!(pair.left.send(&Item::Number(0)));
+        for _ in 1..polls {
+            let woken = tasks[task].0.load(Ordering::Relaxed);
+            assert!(send.as_mut().poll(&mut context).is_pending());
+            assert_eq!(tasks[task].0.load(Ordering::Relaxed), woken + 1);
+            assert_eq!(pair.there.writes(), before);
+        }
+        assert!(matches!(send.poll(&mut context), Poll::Ready(Ok(()))));
+        assert_eq!(pair.there.writes(), before + 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_leaves_although_its_sender_is_dropped_while_it_lets_others_go() -> Result<()> {
+    let _watchdog = watchdog();
+    let mut pair: Items = connections(usize::MAX, Config::new());
+    let tasks = [(); 2].map(|()| Waker::from(Arc::new(Count::default())));
+    for (number, waker) in (0..).zip(&tasks) {
+        let item = Item::Number(number);
+        let mut send = Box::pin(pair.left.send(&item));
+        let polled = send.as_mut().poll(&mut Context::from_waker(waker));
+        assert_eq!(polled.is_pending(), number == 1);
+        drop(send);
+        assert_eq!(pair.right.try_recv()?, Some(vec![number]));
+    }
+    Ok(())
 }
 
 #[tokio::test]
