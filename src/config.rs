@@ -121,7 +121,11 @@ impl Config {
         self
     }
 
-    /// Limits the size of one message, in bytes of MessagePack, in both directions. Default: 16 MiB.
+    /// Limits the size of one message, in bytes of MessagePack, in both directions. Default: 16 MiB, to which what is around
+    /// large bytes counts too.
+    ///
+    /// The smaller limit of the two sides holds, so raise it on both. A larger message is refused by `send`, with
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), and the connection goes on.
     ///
     /// # Examples
     ///
@@ -171,8 +175,9 @@ impl Config {
 
     /// Sends structs as arrays instead of maps: smaller and faster, but without field names.
     ///
-    /// Both sides must then come from the same build: a field that was added, removed or moved would be misread,
-    /// and `skip_serializing_if` breaks it. Receivers accept both forms, so each side chooses for what it sends.
+    /// Both sides must then come from the same build. A field that was added, removed, moved, or left out by
+    /// `skip_serializing_if`, is misread without an error. An enum that is adjacently tagged or untagged cannot be
+    /// decoded if it has variants with named fields. Receivers accept both forms, so each side chooses for what it sends.
     ///
     /// # Examples
     ///

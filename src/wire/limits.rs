@@ -186,7 +186,8 @@ pub enum Encoding {
     #[default]
     Named,
     /// As arrays, without names: smaller and faster, for peers built from the same source. Fields that move are
-    /// swapped silently, and `skip_serializing_if` must not be used.
+    /// swapped silently, and `skip_serializing_if` must not be used. Adjacently tagged and untagged enums whose variants
+    /// have named fields cannot be decoded.
     Compact,
 }
 

@@ -99,7 +99,7 @@
 //! | `bool`, integers, floats, `str`, `char` | bool, the shortest integer, float of the same width, str, str |
 //! | `i128`, `u128` | bin of 16 bytes, big-endian |
 //! | bytes of `serde_bytes`; a `Vec<u8>` without it | bin; array of integers |
-//! | `Option`: `None`, `Some(x)` | nil, x. So `Some(None)` comes back as `None`. |
+//! | `Option`: `None`, `Some(x)` | nil, x. So `Some(None)` and `Some(())` come back as `None`. |
 //! | `()`; `struct Unit;` | nil; empty array |
 //! | sequences, tuples, tuple structs; maps | array; map |
 //! | `struct S { a: A }` | map with the names of the fields, [`Encoding::Named`]; or array, [`Encoding::Compact`]. A reader takes both. |
