@@ -67,6 +67,11 @@ pub const ALL: &[Contestant] = &[
         does: |work| messages(work) || processes(work) || crowd(work),
     },
     Contestant {
+        name: "raw-tokio-multi",
+        how: "the same, multi-thread runtime with two workers",
+        does: messages,
+    },
+    Contestant {
         name: "raw-typed",
         how: "blocking socketpair, a length and rmp-serde (named), one write(2) per message: the least that carries a struct",
         does: messages,

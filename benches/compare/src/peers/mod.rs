@@ -36,7 +36,7 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
     let small = size <= SMALL;
     Ok(match (name, small) {
         ("raw", _) => Box::new(raw::Blocking::open(size)?),
-        ("raw-tokio", _) => Box::new(raw::Tokio::open(size, rt)?),
+        ("raw-tokio" | "raw-tokio-multi", _) => Box::new(raw::Tokio::open(name, size, rt)?),
         ("raw-typed" | "raw-typed-feed", true) => {
             Box::new(typed::Typed::<Small>::open(name, size)?)
         }
@@ -78,7 +78,7 @@ pub fn echo(name: &str, size: usize, extra: &[String]) -> Result<()> {
     let small = size <= SMALL;
     match (name, small) {
         ("raw", _) => raw::echo(size),
-        ("raw-tokio", _) => runtime(name)?.block_on(raw::echo_tokio(size)),
+        ("raw-tokio" | "raw-tokio-multi", _) => runtime(name)?.block_on(raw::echo_tokio(size)),
         ("raw-typed", true) => typed::echo::<Small>(),
         ("raw-typed", false) => typed::echo::<Blob>(),
         ("offspring-borrowed", _) => runtime(name)?.block_on(ours::echo_borrowed()),

@@ -66,8 +66,8 @@ pub struct Tokio {
 }
 
 impl Tokio {
-    pub fn open(size: usize, runtime: Rc<Runtime>) -> Result<Self> {
-        let (stream, child) = start("raw-tokio", size)?;
+    pub fn open(name: &str, size: usize, runtime: Rc<Runtime>) -> Result<Self> {
+        let (stream, child) = start(name, size)?;
         stream.set_nonblocking(true)?;
         let guard = runtime.enter();
         let stream = tokio::net::UnixStream::from_std(stream)?;
