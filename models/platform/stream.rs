@@ -130,6 +130,10 @@ impl Stream {
         })
     }
 
+    pub(crate) fn try_write_both(&self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+        self.try_write(first)
+    }
+
     pub(crate) fn wait(&self, want: Want<'_>) -> io::Result<Ready> {
         let soon = want.until.is_some_and(|until| until < Instant::now() + FAR);
         if soon {

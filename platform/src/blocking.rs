@@ -137,6 +137,18 @@ impl Stream {
         self.0.try_write(buf)
     }
 
+    /// Writes one after the other, in one call where the system has such a call. May end in the midst of either.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_write`](Self::try_write).
+    pub fn try_write_both(&self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        match (first, second) {
+            (only, []) | ([], only) => self.0.try_write(only),
+            _ => self.0.try_write_both(first, second),
+        }
+    }
+
     /// Waits for one of several things. May return early, with nothing ready.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A connected byte stream: a Unix domain socket or a Windows named pipe.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -156,6 +156,22 @@ impl AsyncWrite for WriteHalf {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.0.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match bufs {
+            [first, second] if !first.is_empty() && !second.is_empty() => {
+                self.0.poll_write_both(cx, first, second)
+            }
+            _ => {
+                let first = bufs.iter().find(|buf| !buf.is_empty());
+                self.0.poll_write(cx, first.map_or(&[], |buf| buf))
+            }
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -65,16 +65,17 @@ struct Flight<'a> {
 }
 
 impl Flight<'_> {
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), io::ErrorKind> {
-        while !bytes.is_empty() && self.stalled.is_none() {
+    fn write(&mut self, [mut head, mut bytes]: [&[u8]; 2]) -> Result<(), io::ErrorKind> {
+        while head.len() + bytes.len() > 0 && self.stalled.is_none() {
             if let Some(kind) = self.link.queue().failure() {
                 return Err(kind);
             }
-            match self.link.stream().try_write(bytes) {
+            match self.link.stream().try_write_both(head, bytes) {
                 Ok(count) => {
                     self.link.queue().wrote(count, false);
-                    bytes = &bytes[count..];
-                    if bytes.is_empty() {
+                    let of_head = count.min(head.len());
+                    (head, bytes) = (&head[of_head..], &bytes[count - of_head..]);
+                    if head.len() + bytes.len() == 0 {
                         break;
                     }
                 }
@@ -87,10 +88,12 @@ impl Flight<'_> {
             }
             self.link.tell_followers();
         }
-        if self.rest.is_empty() && !bytes.is_empty() {
-            self.link.queue().lend(&mut self.rest);
+        for bytes in [head, bytes] {
+            if self.rest.is_empty() && !bytes.is_empty() {
+                self.link.queue().lend(&mut self.rest);
+            }
+            self.rest.extend_from_slice(bytes);
         }
-        self.rest.extend_from_slice(bytes);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The way out of a connection: what waits to leave, and who writes it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -256,20 +256,29 @@ struct Flight<'a, W: AsyncWrite + Unpin> {
 }
 
 impl<W: AsyncWrite + Unpin> Flight<'_, W> {
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), io::ErrorKind> {
+    fn write(&mut self, [mut head, mut bytes]: [&[u8]; 2]) -> Result<(), io::ErrorKind> {
         let mut cx = Context::from_waker(&self.outgoing.waker);
         let writer = &mut *self.writer;
-        while !self.full && !bytes.is_empty() {
+        while !self.full && head.len() + bytes.len() > 0 {
             let Some(half) = &mut writer.half else {
                 return Err(io::ErrorKind::ConnectionAborted);
             };
-            match Pin::new(half).poll_write(&mut cx, bytes) {
+            let half = Pin::new(half);
+            let polled = match (head, bytes) {
+                (bytes, []) | ([], bytes) => half.poll_write(&mut cx, bytes),
+                _ => {
+                    let both = [IoSlice::new(head), IoSlice::new(bytes)];
+                    half.poll_write_vectored(&mut cx, &both)
+                }
+            };
+            match polled {
                 Poll::Pending => self.full = true,
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero),
                 Poll::Ready(Ok(count)) => {
                     self.outgoing.queue.wrote(count, true);
                     self.left -= count as u64;
-                    bytes = &bytes[count..];
+                    let of_head = count.min(head.len());
+                    (head, bytes) = (&head[of_head..], &bytes[count - of_head..]);
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Err(error.kind()),
@@ -281,8 +290,10 @@ impl<W: AsyncWrite + Unpin> Flight<'_, W> {
                 // All of it is in memory already, so its size is a `usize`.
                 writer.batch.reserve_exact(self.left as usize);
             }
-            writer.batch.extend_from_slice(bytes);
-            self.left -= bytes.len() as u64;
+            for bytes in [head, bytes] {
+                writer.batch.extend_from_slice(bytes);
+                self.left -= bytes.len() as u64;
+            }
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ impl Queue {
             Ok(())
         });
         Some(pushed?.map(|(_, end)| match outline {
-            Some(outline) => Pushed::Outlined(outline),
+            Some(outline) => Pushed::Outlined(Box::new(outline)),
             None => Pushed::Encoded(end),
         }))
     }
@@ -316,7 +316,7 @@ pub(crate) enum Pushed {
     /// It waits, up to this position in the stream.
     Encoded(u64),
     /// It has large bytes, and was not taken.
-    Outlined(Outline),
+    Outlined(Box<Outline>),
 }
 
 /// The error of whoever sends to somebody who is gone.

@@ -58,11 +58,12 @@ impl Outline {
         (self.bytes.len() + missing(&self.gaps)) as u64
     }
 
-    /// Gives all bytes of the frame to `write`, in order: the large ones of `message` from where they are.
+    /// Gives all bytes of the frame to `write`, in order: the large ones of `message` from where they are, together with what
+    /// comes before them.
     pub(crate) fn write<M: Serialize + ?Sized, E>(
         &self,
         message: &M,
-        write: impl FnMut(&[u8]) -> Result<(), E>,
+        write: impl FnMut([&[u8]; 2]) -> Result<(), E>,
     ) -> Result<(), Unwritten<E>> {
         let mut filler = Filler {
             outline: self,
@@ -80,7 +81,7 @@ impl Outline {
             None => {}
         }
         let rest = &self.bytes[filler.at..];
-        (filler.write)(rest).map_err(Unwritten::Failed)
+        (filler.write)([rest, &[]]).map_err(Unwritten::Failed)
     }
 }
 
@@ -130,21 +131,20 @@ struct Filler<'a, F, E> {
     failure: Option<Unwritten<E>>,
 }
 
-impl<F: FnMut(&[u8]) -> Result<(), E>, E> Filler<'_, F, E> {
+impl<F: FnMut([&[u8]; 2]) -> Result<(), E>, E> Filler<'_, F, E> {
     fn fill(&mut self, bytes: &[u8]) -> Result<(), Unwritten<E>> {
         let gap = self.outline.gaps.get(self.gap);
         let gap = gap.filter(|gap| gap.len == bytes.len());
         let gap = *gap.ok_or(Unwritten::Changed)?;
         let before = &self.outline.bytes[self.at..gap.at];
-        (self.write)(before).map_err(Unwritten::Failed)?;
-        (self.write)(bytes).map_err(Unwritten::Failed)?;
+        (self.write)([before, bytes]).map_err(Unwritten::Failed)?;
         self.at = gap.at;
         self.gap += 1;
         Ok(())
     }
 }
 
-impl<F: FnMut(&[u8]) -> Result<(), E>, E> io::Write for Filler<'_, F, E> {
+impl<F: FnMut([&[u8]; 2]) -> Result<(), E>, E> io::Write for Filler<'_, F, E> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes)?;
         Ok(bytes.len())
@@ -237,7 +237,7 @@ mod tests {
     fn collected<M: Serialize + ?Sized>(outline: &Outline, message: &M) -> Vec<u8> {
         let mut frame = Vec::new();
         let all = outline.write(message, |bytes| {
-            frame.extend_from_slice(bytes);
+            frame.extend(bytes.concat());
             Ok::<_, ()>(())
         });
         all.expect("it writes the same twice");

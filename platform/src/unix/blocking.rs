@@ -18,7 +18,7 @@ use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, shutdown};
 
-use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_now, tune};
+use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_both, send_now, tune};
 use super::descriptor::{left, retry, socket, socket_pair};
 use super::error::context;
 use super::exit::Exit;
@@ -166,6 +166,17 @@ impl Stream {
             Err(Errno::WOULDBLOCK) if self.reader_is_gone.load(Ordering::Relaxed) => {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
+            answer => Ok(answer?),
+        }
+    }
+
+    pub(crate) fn try_write_both(&self, first: &[u8], second: &[u8]) -> io::Result<usize> {
+        #[cfg(feature = "node")]
+        if self.company.is_some() {
+            return self.try_write(first);
+        }
+        match send_both(&self.fd, first, second) {
+            Err(Errno::WOULDBLOCK) => self.try_write(first),
             answer => Ok(answer?),
         }
     }

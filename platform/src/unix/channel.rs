@@ -1,6 +1,6 @@
 //! A socket, whatever drives it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send, sockopt};
+use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg, sockopt};
 
 use super::descriptor::retry;
 
@@ -51,6 +51,13 @@ pub(super) fn send_now(fd: &OwnedFd, buf: &[u8]) -> rustix::io::Result<usize> {
     retry(|| send(fd, buf, NO_SIGNAL.union(SendFlags::DONTWAIT)))
 }
 
+/// Sends of both, one after the other, what there is room for.
+pub(super) fn send_both(fd: &OwnedFd, first: &[u8], second: &[u8]) -> rustix::io::Result<usize> {
+    let both = [IoSlice::new(first), IoSlice::new(second)];
+    let flags = NO_SIGNAL.union(SendFlags::DONTWAIT);
+    retry(|| sendmsg(fd, &both, &mut SendAncillaryBuffer::default(), flags))
+}
+
 /// What the system keeps of large messages between the two processes.
 ///
 /// Each time it is full, writer and reader wait for each other once: at 208 KiB, Linux's default, ten times for a round
@@ -63,13 +70,27 @@ pub(super) struct Room {
 
 impl Room {
     /// Sends what there is room for, and makes more if that leaves out a good deal for the first time.
+    #[inline]
     pub(super) fn send(
         &self,
         fd: &OwnedFd,
         buf: &[u8],
         mut send: impl FnMut(&[u8]) -> rustix::io::Result<usize>,
     ) -> rustix::io::Result<usize> {
-        let sent = send(buf);
+        match send(buf) {
+            Ok(taken) if taken == buf.len() => Ok(taken),
+            sent => self.send_rest(fd, buf, sent, &mut send),
+        }
+    }
+
+    #[cold]
+    fn send_rest(
+        &self,
+        fd: &OwnedFd,
+        buf: &[u8],
+        sent: rustix::io::Result<usize>,
+        send: &mut dyn FnMut(&[u8]) -> rustix::io::Result<usize>,
+    ) -> rustix::io::Result<usize> {
         let taken = match sent {
             Ok(taken) => taken,
             Err(Errno::WOULDBLOCK) => 0,
@@ -86,7 +107,6 @@ impl Room {
         }
     }
 
-    #[cold]
     fn widen(&self, fd: &OwnedFd) -> bool {
         !self.asked.swap(true, Ordering::Relaxed)
             && sockopt::socket_send_buffer_size(fd).is_ok_and(|size| size < ROOM)

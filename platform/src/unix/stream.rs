@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout_at};
 
-use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_now, tune};
+use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_both, send_now, tune};
 use super::descriptor::{Watched, retry, watch};
 use super::error::{context, need_runtime};
 use super::exit::{Exit, ExitWatch};
@@ -311,6 +311,26 @@ impl WriteHalf {
         }
     }
 
+    /// Writes one after the other; it may end in the midst of either.
+    pub(crate) fn poll_write_both(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // Whatever is known of the room: who writes more than one at once has waited for nothing yet.
+        if self.company.is_none() {
+            match send_both(&self.fd, first, second) {
+                Err(Errno::WOULDBLOCK) => {}
+                answer => {
+                    self.count(answer == Ok(first.len() + second.len()));
+                    return Poll::Ready(answer.map_err(io::Error::from));
+                }
+            }
+        }
+        self.poll_write(cx, first)
+    }
+
     pub(crate) fn end(&mut self) -> bool {
         // It fails if the peer is gone, and then there is nothing left to end.
         let _ = shutdown(&self.fd, Shutdown::Write);
@@ -375,6 +395,10 @@ struct Company(Option<Box<Sending>>);
 
 #[cfg(feature = "node")]
 impl Company {
+    fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     fn fitting<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
         match &self.0 {
             Some(sending) => sending.fitting(buf),
@@ -397,6 +421,10 @@ struct Company;
 
 #[cfg(not(feature = "node"))]
 impl Company {
+    fn is_none(&self) -> bool {
+        true
+    }
+
     fn fitting<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
         buf
     }

@@ -118,6 +118,11 @@ impl Stream {
         }
     }
 
+    /// There is no such call.
+    pub(crate) fn try_write_both(&self, first: &[u8], _: &[u8]) -> io::Result<usize> {
+        self.try_write(first)
+    }
+
     pub(crate) fn wait(&self, mut want: Want<'_>) -> io::Result<Ready> {
         let waiting = self.waiters.add();
         let parker = waiting.parker();

@@ -374,6 +374,17 @@ impl WriteHalf {
         self.poll_write_once(cx.waker(), buf)
     }
 
+    /// There is no such call.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_write_both(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        _: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, first)
+    }
+
     pub(super) fn poll_write_once(&mut self, waker: &Waker, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.taken == 0 {
             let Poll::Ready(outcome) = self.poll_operation(waker, buf) else {

@@ -1,6 +1,6 @@
 //! Names and those who own them.
 
-use std::io::{BufRead as _, BufReader, ErrorKind};
+use std::io::{BufRead as _, BufReader, ErrorKind, IoSlice};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,36 @@ async fn a_client_and_a_server_talk() {
         assert_eq!(&found, b"pong");
         drop((server_read, server_write));
         assert_eq!(client_read.read(&mut found).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_pieces_written_at_once_arrive_in_order_however_much_room_there_is() {
+    within(async {
+        let name = Name::unique().unwrap();
+        let mut listener = Listener::bind(&name).unwrap();
+        let (client, server) = tokio::join!(Stream::connect(&name, soon()), listener.accept());
+        let (_read, mut write) = client.unwrap().into_split();
+        let (mut read, _write) = server.unwrap().into_split();
+        for (first, second) in [(1, 1), (20, 5_000_000), (3_000_000, 7), (0, 5), (5, 0)] {
+            let pieces = (vec![1; first], vec![2; second]);
+            let written = async {
+                let (mut first, mut second) = (&*pieces.0, &*pieces.1);
+                while first.len() + second.len() > 0 {
+                    let both = [IoSlice::new(first), IoSlice::new(second)];
+                    let count = write.write_vectored(&both).await.unwrap();
+                    assert!(count > 0);
+                    let of_first = count.min(first.len());
+                    (first, second) = (&first[of_first..], &second[count - of_first..]);
+                }
+            };
+            let mut found = vec![0; first + second];
+            tokio::join!(written, async {
+                read.read_exact(&mut found).await.unwrap()
+            });
+            assert_eq!(found, [&*pieces.0, &*pieces.1].concat());
+        }
     })
     .await;
 }
