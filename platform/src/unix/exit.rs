@@ -25,6 +25,7 @@ use super::descriptor::left;
 #[cfg(feature = "tokio")]
 use super::descriptor::{Watched, watch};
 use super::descriptor::{pipe, retry};
+use super::thread;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Exit {
@@ -59,12 +60,10 @@ impl Exit {
 
     fn of_thread(wait: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (read, write) = pipe()?;
-        std::thread::Builder::new()
-            .name("offspring-exit".into())
-            .spawn(move || {
-                wait();
-                drop(write);
-            })?;
+        thread::start("offspring-exit", move || {
+            wait();
+            drop(write);
+        })?;
         Ok(Self {
             fd: Arc::new(read),
             is_pidfd: false,

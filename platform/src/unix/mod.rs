@@ -31,6 +31,7 @@ cfg_if::cfg_if! {
         #[cfg(feature = "node")]
         pub(crate) mod socket;
         mod spawn;
+        mod thread;
 
         pub(crate) use channel::Channel;
         pub(crate) use exit::Exit;

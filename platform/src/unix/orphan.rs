@@ -3,8 +3,11 @@
 //! A child that reads its channel learns of that there; this is for one that is too busy to read. Not
 //! `PR_SET_PDEATHSIG`: that follows the *thread* that started the child, and a pool's thread ends sooner.
 
+use std::ffi::c_void;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +15,7 @@ use rustix::process::{Pid, getppid};
 
 use super::descriptor::retry;
 use super::exit::Exit;
+use super::thread;
 
 /// Starts to watch the parent.
 ///
@@ -26,28 +30,47 @@ pub(super) fn watch(parent: u32, grace: Duration, channel: &OwnedFd) -> io::Resu
         // Not to be watched from here, for example out of another pid namespace: the channel's end has to do.
         return Ok(());
     };
-    std::thread::Builder::new()
-        .name("offspring-orphan".into())
-        .spawn(move || {
-            match watch {
-                Watch::Dead => {}
-                Watch::Exit(exit) => {
-                    if exit.block().is_err() {
-                        return;
-                    }
-                }
-                Watch::Adoption => {
-                    while getppid() == Some(parent) {
-                        std::thread::sleep(Duration::from_millis(200));
-                    }
+    // This process attaches once, so nobody was here before.
+    let _ = ORDERS.set(Orders {
+        watch,
+        parent,
+        grace,
+    });
+    thread::start_bare(run)
+}
+
+/// What the thread is to do. Not handed over to it: it should give nothing back (see [`thread::start_bare`]).
+static ORDERS: OnceLock<Orders> = OnceLock::new();
+
+struct Orders {
+    watch: Watch,
+    parent: Pid,
+    grace: Duration,
+}
+
+extern "C" fn run(_: *mut c_void) -> *mut c_void {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = rustix::thread::set_name(c"offspring-orphan");
+    if let Some(orders) = ORDERS.get() {
+        match &orders.watch {
+            Watch::Dead => {}
+            Watch::Exit(exit) => {
+                if exit.block().is_err() {
+                    return null_mut();
                 }
             }
-            std::thread::sleep(grace);
-            // SAFETY: takes an integer and does not return. `exit` would run the handlers of a program that is busy
-            // in other threads, and they may never end.
-            unsafe { libc::_exit(1) }
-        })?;
-    Ok(())
+            Watch::Adoption => {
+                while getppid() == Some(orders.parent) {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+        std::thread::sleep(orders.grace);
+        // SAFETY: takes an integer and does not return. `exit` would run the handlers of a program that is busy in
+        // other threads, and they may never end.
+        unsafe { libc::_exit(1) }
+    }
+    null_mut()
 }
 
 /// How the death of the parent shows.

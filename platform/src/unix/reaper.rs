@@ -15,6 +15,7 @@ use rustix::process::Pid;
 use super::descriptor::{pipe, retry};
 use super::exit::Exit;
 use super::process::{Waiting, take};
+use super::thread;
 
 /// A child without a handle.
 #[derive(Debug)]
@@ -50,8 +51,7 @@ pub(super) fn adopt(orphan: Orphan) {
     {
         return;
     }
-    let thread = std::thread::Builder::new().name("offspring-reaper".into());
-    if thread.spawn(move || run(&listen)).is_ok() {
+    if thread::start("offspring-reaper", move || run(&listen)).is_ok() {
         reaper.bell = Some(bell);
     }
 }

@@ -29,7 +29,7 @@ impl Slot {
         let stdin = io::stdin();
         let found = fstat(&stdin).ok()?;
         let is_it = FileType::from_raw_mode(found.st_mode) == FileType::Socket
-            && spawn::inode(&stdin).ok()? == note.inode
+            && spawn::inode(&found).ok()? == note.inode
             && getsockname(&stdin).ok()?.address_family() == AddressFamily::UNIX;
         is_it.then_some(Self(()))
     }

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{ChildStdin, Command, Stdio};
 
-use rustix::fs::{Mode, OFlags, fstat, open};
+use rustix::fs::{Mode, OFlags, Stat, fstat, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
 use rustix::process::Pid;
@@ -49,7 +49,7 @@ pub(crate) fn spawn<S: End>(command: &mut Command, options: Options) -> io::Resu
     let note = Note {
         parent_pid: std::process::id(),
         token,
-        inode: inode(&theirs)?,
+        inode: inode(&fstat(&theirs)?)?,
     };
     #[cfg(feature = "node")]
     crate::node::hide(command);
@@ -145,7 +145,7 @@ fn send_preface(
 }
 
 /// By which the child knows the channel again.
-pub(super) fn inode(socket: impl std::os::fd::AsFd) -> io::Result<u64> {
+pub(super) fn inode(socket: &Stat) -> io::Result<u64> {
     // Its type differs between systems; none is wider than this.
-    u64::try_from(i128::from(fstat(socket)?.st_ino)).map_err(io::Error::other)
+    u64::try_from(i128::from(socket.st_ino)).map_err(io::Error::other)
 }

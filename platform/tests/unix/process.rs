@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use offspring_platform::{Stdin, Stream, attach};
+use offspring_platform::{Stdin, Stream, attach, spawn};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use tokio::io::AsyncWriteExt as _;
@@ -22,6 +22,52 @@ async fn child_waits() {
     let (mut read, mut write) = attached();
     write.write_all(b"ready").await.unwrap();
     until_closed(&mut read).await;
+}
+
+/// A program that waits for signals blocks them in its own threads: one that another thread takes ends it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "entry point of a child process"]
+async fn child_looks_at_its_threads() {
+    let (_read, mut write) = attached();
+    let grandchild = spawn::<Stream>(&mut program("process::child_waits"), options(Stdin::Null));
+    let grandchild = grandchild.unwrap();
+    drop(grandchild.process);
+    // Both name themselves, which may take a moment.
+    for name in ["offspring-orpha", "offspring-reape"] {
+        let blocked = loop {
+            if let Some(blocked) = blocked_signals(name) {
+                break blocked;
+            }
+            tokio::task::yield_now().await;
+        };
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGCHLD] {
+            assert_ne!(blocked >> (signal - 1) & 1, 0, "{name}: {blocked:x}");
+        }
+    }
+    write.write_all(b"all right").await.unwrap();
+}
+
+/// What the thread of that name blocks, a bit for each signal.
+#[cfg(target_os = "linux")]
+fn blocked_signals(name: &str) -> Option<u64> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let mut all = threads.filter_map(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = |key: &str| Some(status.lines().find_map(|l| l.strip_prefix(key))?.trim());
+        (line("Name:")? == name).then(|| u64::from_str_radix(line("SigBlk:")?, 16).ok())
+    });
+    all.next().flatten()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn our_threads_take_no_signal() {
+    within(async {
+        let mut child = Child::spawn("process::child_looks_at_its_threads", Stdin::Null);
+        assert_eq!(child.rest().await, "all right");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -103,8 +149,7 @@ async fn failed_spawns() {
     ] {
         let mut command = Command::new(program);
         for stdin in [Stdin::Inherit, Stdin::Null, Stdin::Piped] {
-            let error =
-                offspring_platform::spawn::<Stream>(&mut command, options(stdin)).unwrap_err();
+            let error = spawn::<Stream>(&mut command, options(stdin)).unwrap_err();
             assert_eq!(error.kind(), kind);
         }
         // Even while the command itself is still there.
@@ -159,9 +204,7 @@ async fn dropped_handles() {
             for _ in 0..20 {
                 let mut options = options(Stdin::Piped);
                 options.kill_tree = kill_tree;
-                let spawned =
-                    offspring_platform::spawn::<Stream>(&mut Command::new("/bin/cat"), options)
-                        .unwrap();
+                let spawned = spawn::<Stream>(&mut Command::new("/bin/cat"), options).unwrap();
                 // `cat` does not attach: its standard input is the channel, and ends when we close that.
                 ends.push(spawned.channel);
                 drop(spawned.process);
@@ -290,8 +333,7 @@ async fn writing_to_nobody_is_an_error_and_not_a_signal() {
     within(async {
         let mut command = program("process::child_writes_to_nobody");
         command.stdout(Stdio::piped());
-        let spawned =
-            offspring_platform::spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
+        let spawned = spawn::<Stream>(&mut command, options(Stdin::Null)).unwrap();
         let mut process = spawned.process;
         drop(spawned.channel);
         let output = until_all_gone(spawned.stdout.unwrap()).await;
