@@ -297,7 +297,7 @@ impl Config {
     }
 
     /// How many clients of a [`Listener`](crate::Listener) may be connected without having said hello. Default: 1,024.
-    /// One more is closed at once, and told why.
+    /// One more is closed, and told why, unless some of them say hello within 20 milliseconds.
     ///
     /// # Examples
     ///

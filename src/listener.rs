@@ -193,6 +193,9 @@ impl Listener {
     /// ```
     pub async fn accept<Tx: ?Sized, Rx>(&mut self) -> Result<Connection<Tx, Rx>> {
         let (stream, permit) = loop {
+            while let Some(pause) = self.quota.pause(&self.config) {
+                tokio::time::sleep(pause).await;
+            }
             let accepted = self.listener.accept().await;
             let stream = accepted
                 .map_err(|error| Error::io(format_args!("accept on {:?}", self.name), error))?;

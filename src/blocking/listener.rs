@@ -1,5 +1,6 @@
 //! [`Listener`]: a name that other programs connect to.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use offspring_platform as platform;
@@ -176,6 +177,9 @@ impl Listener {
         until: Option<Instant>,
     ) -> Result<Connection<Tx, Rx>> {
         let (stream, permit) = loop {
+            while let Some(pause) = self.quota.pause(&self.config) {
+                thread::sleep(pause);
+            }
             let accepted = self.listener.accept(until);
             let accepted = accepted
                 .map_err(|error| Error::io(format_args!("accept on {:?}", self.name), error))?;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use offspring::{Config, ErrorKind, Listener, Name, Result};
+use offspring::{Config, Error, ErrorKind, Listener, Name, Result};
+use tokio::task::JoinSet;
 
 use crate::Client;
 use crate::support::within;
@@ -110,6 +111,40 @@ async fn who_is_refused_and_sends_first_is_told_too() -> Result<()> {
         assert_eq!(error.kind(), ErrorKind::Refused);
         assert!(error.to_string().contains("send to"), "{error}");
         assert_eq!(client.recv().await.unwrap_err().kind(), ErrorKind::Refused);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whose_hello_is_only_not_read_yet_is_not_silent() -> Result<()> {
+    const CLIENTS: u64 = 100;
+    within(async {
+        let name = Name::unique()?;
+        let mut listener = Listener::bind_with(&name, Config::new().max_silent(3))?;
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let name = name.clone();
+            clients.spawn(async move {
+                let mut client = Client::connect(&name).await?;
+                client.send(&number).await?;
+                assert_eq!(client.recv().await?, Some(number));
+                Ok::<_, Error>(())
+            });
+        }
+        // They are accepted one after the other, as long as one waits.
+        for _ in 0..CLIENTS {
+            let mut client = listener.accept::<u64, u64>().await?;
+            tokio::spawn(async move {
+                while let Some(number) = client.recv().await? {
+                    client.send(&number).await?;
+                }
+                Ok::<_, Error>(())
+            });
+        }
+        while let Some(client) = clients.join_next().await {
+            client.expect("the client does not panic")?;
+        }
         Ok(())
     })
     .await
