@@ -189,7 +189,7 @@ pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 pub(super) const NO_SIGNAL: SendFlags = SendFlags::empty();
 
-#[cfg(not(target_vendor = "apple"))]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn tune(_: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
@@ -197,8 +197,20 @@ pub(super) fn tune(_: &OwnedFd) -> io::Result<()> {
 #[cfg(target_vendor = "apple")]
 pub(super) fn tune(socket: &OwnedFd) -> io::Result<()> {
     sockopt::set_socket_nosigpipe(socket, true)?;
-    // 8 KiB by default. What Linux gives is plenty, and less than that still works.
+    enlarge(socket);
+    Ok(())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+pub(super) fn tune(socket: &OwnedFd) -> io::Result<()> {
+    enlarge(socket);
+    Ok(())
+}
+
+/// 4 KiB by default, or 8 (`net.local.stream.sendspace`), so that a MiB takes more than a hundred turns of both sides:
+/// <https://github.com/bobmatnyc/trusty-tools/issues/6896>. What Linux gives is plenty, and less than that still works.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn enlarge(socket: &OwnedFd) {
     let _ = sockopt::set_socket_send_buffer_size(socket, 208 * 1024);
     let _ = sockopt::set_socket_recv_buffer_size(socket, 208 * 1024);
-    Ok(())
 }
