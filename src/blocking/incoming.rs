@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 #[cfg(feature = "node")]
 use crate::sync::atomic::AtomicBool;
 use crate::sync::atomic::fence;
-use crate::wire::Inbox;
+use crate::wire::{Hello, Inbox, Parsed};
 
 /// What arrives, for the receiver of a connection.
 ///
@@ -37,6 +37,8 @@ pub(super) struct Incoming {
 struct Reader {
     /// What blocked senders have read for the receiver.
     ahead: Vec<u8>,
+    /// The receiver has got something.
+    begun: bool,
     /// There is no receiver any more.
     deaf: bool,
     end: Option<End>,
@@ -85,6 +87,7 @@ impl Incoming {
         Self {
             reader: Mutex::new(Reader {
                 ahead: Vec::new(),
+                begun: false,
                 deaf: false,
                 end: None,
             }),
@@ -204,6 +207,17 @@ impl Incoming {
         Ahead::Ended
     }
 
+    /// What the other side has said first, if the receiver has not got it and does not wait for it: for a sender that finds
+    /// it gone.
+    pub(super) fn hello(&self, stream: &Stream) -> Option<Hello> {
+        self.read_ahead(stream);
+        let reader = self.reader.try_lock().ok()?;
+        match Hello::parse(&reader.ahead) {
+            Ok(Parsed::Complete { value, .. }) if !reader.begun => Some(value),
+            _ => None,
+        }
+    }
+
     /// Nobody will receive any more: what still arrives is thrown away, so that it is not in the way of the senders.
     pub(super) fn deafen(&self) {
         let mut reader = lock(&self.reader);
@@ -268,6 +282,7 @@ impl Reader {
     /// Takes what was put aside; the end if that is all there is.
     fn take(&mut self, inbox: &mut Inbox) -> Result<bool, End> {
         if !self.ahead.is_empty() {
+            self.begun = true;
             inbox.absorb(&mut mem::take(&mut self.ahead));
             return Ok(true);
         }
@@ -309,6 +324,7 @@ impl Reader {
         match read {
             Ok(0) => Err(self.end(End::Closed)),
             Ok(count) => {
+                self.begun = true;
                 inbox.filled(count);
                 Ok(true)
             }

@@ -178,6 +178,16 @@ impl Link {
         Ok(())
     }
 
+    /// Why the other side has closed the connection, if that stands in its hello, which nobody has read yet.
+    #[cold]
+    fn misfit(&self) -> Option<Error> {
+        let hello = match self.config.format.is_polite() {
+            true => self.incoming.hello(&self.stream)?,
+            false => return None,
+        };
+        self.config.hello().agree(&hello).err()
+    }
+
     /// Waits for the pilot.
     fn follow<'a>(
         &self,
@@ -414,6 +424,17 @@ impl Line for Link {
 
     fn permit(&self) -> Option<&Permit> {
         self.permit.as_ref()
+    }
+
+    /// Whoever was not let in hears why, also if it sends before it receives.
+    fn sending<V>(&self, result: Result<V>) -> Result<V> {
+        result.map_err(|error| {
+            let error = match error.kind() {
+                ErrorKind::Disconnected => self.misfit().unwrap_or(error),
+                _ => error,
+            };
+            error.during(format_args!("send to {}", self.peer))
+        })
     }
 
     fn push_out(&self) {

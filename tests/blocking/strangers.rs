@@ -1,6 +1,8 @@
 //! Bytes that no offspring program would say.
 
 use std::io::Write as _;
+use std::thread;
+use std::time::Duration;
 
 use offspring::blocking::{Connection, Listener};
 use offspring::wire::{Encoding, Hello, Limits, Outbox};
@@ -111,13 +113,35 @@ fn a_client_too_many_is_told_so() -> Result<()> {
         let _first = Connection::<(), ()>::connect(listener.name())?;
         let _served = listener.accept::<(), ()>()?;
         let mut second = Connection::<(), ()>::connect(listener.name())?;
-        let none = listener.accept_timeout::<(), ()>(std::time::Duration::from_millis(50));
+        let none = listener.accept_timeout::<(), ()>(Duration::from_millis(50));
         assert_eq!(none.unwrap_err().kind(), ErrorKind::Timeout);
         let error = second.recv().unwrap_err();
         assert!(
             error.to_string().contains("as many clients as it takes"),
             "{error}"
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn who_is_refused_and_sends_first_is_told_why() -> Result<()> {
+    within(|| {
+        let config = Config::new().max_connections(0);
+        let mut listener = Listener::bind_with(&Name::unique()?, config)?;
+        let mut client = Connection::<u64, u64>::connect(listener.name())?;
+        let nobody = listener.accept_timeout::<u64, u64>(Duration::from_millis(100));
+        assert_eq!(nobody.unwrap_err().kind(), ErrorKind::Timeout);
+        let error = loop {
+            // The first one may leave before the system notices the end.
+            match client.send(&7) {
+                Ok(()) => thread::yield_now(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        assert!(error.to_string().contains("send to"), "{error}");
+        assert_eq!(client.recv().unwrap_err().kind(), ErrorKind::Refused);
         Ok(())
     })
 }
