@@ -243,7 +243,8 @@ pub enum ErrorKind {
     Full,
     /// No message is there at this moment (`try_recv`), or none came in time (`recv_timeout`).
     Empty,
-    /// A deadline passed.
+    /// A deadline passed. A started program that has not said hello in time does not call
+    /// [`Parent::attach`](crate::Parent::attach), or calls it too late.
     Timeout,
     /// Neither side reads: what arrived fills the read-ahead limit, and the other side takes nothing.
     Stalled,

@@ -45,7 +45,7 @@
 //! A message is any type that implements serde's `Serialize` and `Deserialize`. It travels as MessagePack, by default
 //! with field names, so that programs of different versions understand each other. Large byte strings belong in
 //! [`serde_bytes`](https://docs.rs/serde_bytes) types: a plain `Vec<u8>` is up to twice the bytes, each of them an item of
-//! [`Config::max_items`], and takes up to a hundred times as long.
+//! [`Config::max_items`], and takes tens of times as long.
 //!
 //! # What is promised
 //!
