@@ -34,6 +34,10 @@ fn blobs(work: &Work) -> bool {
     messages(work) && work.size > crate::message::SMALL
 }
 
+fn large(work: &Work) -> bool {
+    messages(work) && work.size > 64 * 1024
+}
+
 fn small_stream(work: &Work) -> bool {
     work.kind == Kind::Stream && work.size <= 1024
 }
@@ -60,6 +64,16 @@ pub const ALL: &[Contestant] = &[
         name: "memcpy",
         how: "copies the bytes once within the process",
         does: |work| work.kind == Kind::Copy,
+    },
+    Contestant {
+        name: "raw-roomy",
+        how: "as raw, with an SO_SNDBUF of 512 KiB, which Linux doubles if net.core.wmem_max allows it",
+        does: large,
+    },
+    Contestant {
+        name: "raw-packets",
+        how: "as raw, with SOCK_SEQPACKET and packets of 200 KiB: what a stream cannot have",
+        does: large,
     },
     Contestant {
         name: "raw-tokio",

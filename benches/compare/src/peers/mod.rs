@@ -35,7 +35,7 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
     let rt = Rc::clone(runtime);
     let small = size <= SMALL;
     Ok(match (name, small) {
-        ("raw", _) => Box::new(raw::Blocking::open(size)?),
+        ("raw" | "raw-roomy" | "raw-packets", _) => Box::new(raw::Blocking::open(name, size)?),
         ("raw-tokio" | "raw-tokio-multi", _) => Box::new(raw::Tokio::open(name, size, rt)?),
         ("raw-typed" | "raw-typed-feed", true) => {
             Box::new(typed::Typed::<Small>::open(name, size)?)
@@ -77,7 +77,7 @@ pub fn open(name: &str, size: usize, runtime: &Rc<Runtime>) -> Result<Box<dyn Se
 pub fn echo(name: &str, size: usize, extra: &[String]) -> Result<()> {
     let small = size <= SMALL;
     match (name, small) {
-        ("raw", _) => raw::echo(size),
+        ("raw" | "raw-roomy" | "raw-packets", _) => raw::echo(name, size),
         ("raw-tokio" | "raw-tokio-multi", _) => runtime(name)?.block_on(raw::echo_tokio(size)),
         ("raw-typed", true) => typed::echo::<Small>(),
         ("raw-typed", false) => typed::echo::<Blob>(),

@@ -1,12 +1,14 @@
 //! The floor: bytes over a socket pair, without any format. The first byte says whether an answer is wanted.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::rc::Rc;
 
 use anyhow::{Result, ensure};
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
@@ -17,14 +19,16 @@ pub struct Blocking {
     child: Child,
     message: Vec<u8>,
     answer: Vec<u8>,
+    piece: usize,
 }
 
 impl Blocking {
-    pub fn open(size: usize) -> Result<Self> {
-        let (stream, child) = start("raw", size)?;
+    pub fn open(name: &str, size: usize) -> Result<Self> {
+        let (stream, child) = start(name, size)?;
         Ok(Self {
             stream,
             child,
+            piece: piece(name),
             message: vec![WANT_REPLY; size],
             answer: vec![0; size],
         })
@@ -35,7 +39,7 @@ impl Session for Blocking {
     fn round_trips(&mut self, count: u64) -> Result<()> {
         self.message[0] = WANT_REPLY;
         for _ in 0..count {
-            self.stream.write_all(&self.message)?;
+            write(&mut self.stream, &self.message, self.piece)?;
             self.stream.read_exact(&mut self.answer)?;
         }
         Ok(())
@@ -44,7 +48,7 @@ impl Session for Blocking {
     fn stream(&mut self, count: u64) -> Result<()> {
         self.message[0] = NO_REPLY;
         for _ in 1..count {
-            self.stream.write_all(&self.message)?;
+            write(&mut self.stream, &self.message, self.piece)?;
         }
         self.round_trips(1)
     }
@@ -114,9 +118,19 @@ impl Session for Tokio {
 }
 
 pub(super) fn start(name: &str, size: usize) -> Result<(UnixStream, Child)> {
-    let (ours, theirs) = UnixStream::pair()?;
+    let kind = match name {
+        "raw-packets" => SocketType::SEQPACKET,
+        _ => SocketType::STREAM,
+    };
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    if name == "raw-roomy" {
+        for end in [&ours, &theirs] {
+            set_socket_send_buffer_size(end, 512 * 1024)?;
+        }
+    }
+    let ours = UnixStream::from(ours);
     let child = echo_command(name, size)?
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdin(Stdio::from(theirs))
         .spawn()?;
     Ok((ours, child))
 }
@@ -128,8 +142,9 @@ pub(super) fn inherited() -> Result<UnixStream> {
 }
 
 /// The child of [`Blocking`].
-pub fn echo(size: usize) -> Result<()> {
+pub fn echo(name: &str, size: usize) -> Result<()> {
     let mut stream = inherited()?;
+    let piece = piece(name);
     let mut messages = Messages::new(size);
     loop {
         let count = stream.read(messages.room())?;
@@ -139,10 +154,26 @@ pub fn echo(size: usize) -> Result<()> {
         messages.filled(count);
         while let Some(message) = messages.next() {
             if message[0] == WANT_REPLY {
-                stream.write_all(message)?;
+                write(&mut stream, message, piece)?;
             }
         }
     }
+}
+
+/// How much is given to one write.
+fn piece(name: &str) -> usize {
+    match name {
+        // What fits into the buffer of a socket as Linux makes it.
+        "raw-packets" => 200 * 1024,
+        _ => usize::MAX,
+    }
+}
+
+fn write(stream: &mut UnixStream, message: &[u8], piece: usize) -> Result<()> {
+    for piece in message.chunks(piece) {
+        stream.write_all(piece)?;
+    }
+    Ok(())
 }
 
 /// The child of [`Tokio`].
