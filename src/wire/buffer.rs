@@ -51,7 +51,10 @@ impl Buffer {
             // What a header claims is believed only as far as bytes have come.
             let plausible = (4 * unread).min(2 * unread + READ);
             let len = needed.min(plausible).max(usual);
-            if len > self.bytes.len() {
+            if self.bytes.capacity() == 0 {
+                // Memory that is new to the process is zero already, and the allocator knows.
+                self.bytes = vec![0; len];
+            } else if len > self.bytes.len() {
                 self.bytes.resize(len, 0);
             }
             self.was_full = false;
