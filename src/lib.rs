@@ -83,6 +83,10 @@
 //! A connection has no task and no thread of its own: bytes move when one of its methods is polled. A child that
 //! attached has one small thread that waits for its parent's death.
 //!
+//! On a runtime of many threads, as `#[tokio::main]` makes it, what `main` itself awaits is woken by another thread, which
+//! makes a round trip take up to twice as long. A program that mostly waits for its parent, as a worker does, is faster with
+//! `#[tokio::main(flavor = "current_thread")]`.
+//!
 //! # Features
 //!
 //! - `tokio` (default): the async API: Connection, Listener, Command, Child, Parent. Needs a tokio runtime with I/O and
