@@ -51,7 +51,7 @@ fn processes(work: &Work) -> bool {
 }
 
 fn crowd(work: &Work) -> bool {
-    matches!(work.kind, Kind::Connections | Kind::Busy)
+    matches!(work.kind, Kind::Connect | Kind::Connections | Kind::Busy)
 }
 
 pub const ALL: &[Contestant] = &[

@@ -144,7 +144,7 @@ pub fn drive(name: &str, work: &Work) -> Result<()> {
                 Kind::RoundTrip | Kind::Stream => {
                     session = Some(peers::open(name, work.size, &runtime)?);
                 }
-                Kind::Connections | Kind::Busy => {
+                Kind::Connect | Kind::Connections | Kind::Busy => {
                     crowd = Some(Crowd::open(name, work.many, Rc::clone(&runtime))?);
                 }
                 Kind::Spawn | Kind::Children | Kind::Copy => {}
@@ -158,6 +158,7 @@ pub fn drive(name: &str, work: &Work) -> Result<()> {
         match (work.kind, &mut session, &mut crowd) {
             (Kind::RoundTrip, Some(session), _) => session.round_trips(count)?,
             (Kind::Stream, Some(session), _) => session.stream(count)?,
+            (Kind::Connect, _, Some(crowd)) => crowd.come_and_go(count)?,
             (Kind::Connections, _, Some(crowd)) => {
                 for _ in 0..count {
                     crowd.echo_each()?;

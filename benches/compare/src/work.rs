@@ -28,6 +28,8 @@ pub enum Kind {
     Spawn,
     /// Many children are started and all answer.
     Children,
+    /// A client connects to a server, has one message answered, and leaves.
+    Connect,
     /// Many connections to one server; one echo on each.
     Connections,
     /// Many connections to one server, all busy at once.
@@ -76,6 +78,7 @@ impl Work {
             cores: Cores::All,
             ..Self::new(Kind::Spawn, 64)
         }));
+        works.push(Self::new(Kind::Connect, 64));
         for (kind, many) in [
             (Kind::Children, 1_000),
             (Kind::Connections, 10_000),
@@ -150,6 +153,7 @@ impl fmt::Display for Work {
                 "spawn to first reply, parent of {}",
                 Bytes(self.ballast * MIB)
             )?,
+            Kind::Connect => f.write_str("connect to first reply")?,
             Kind::Children => write!(f, "{} children, one reply each", self.many)?,
             Kind::Connections => write!(f, "{} connections, one echo each", self.many)?,
             Kind::Busy => write!(f, "echo over {} busy connections", self.many)?,

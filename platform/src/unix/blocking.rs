@@ -6,27 +6,25 @@
 
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::process::ChildStderr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use interprocess::local_socket::Listener as LocalListener;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, shutdown};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
-use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_both, send_now, tune};
-use super::descriptor::{left, retry, socket, socket_pair};
-use super::error::context;
+use super::channel::{Channel, InFlight, Room, make_room, send_both, send_now, tune};
+use super::connecting::{Attempt, Attempts};
+use super::descriptor::{accept, left, retry, socket_pair};
 use super::exit::Exit;
 use super::listener::{Exhaustion, admitted, bind};
 use super::ownership::Ownership;
 #[cfg(feature = "node")]
 use super::passing::{Received, Sending};
-use super::{address, peer};
+use super::peer;
 use crate::Name;
 use crate::blocking::{Ready, Want};
 use crate::handoff::End;
@@ -65,38 +63,15 @@ impl Stream {
     }
 
     pub(crate) fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
-        let quoted = || format!("connect to {:?}", name.to_string());
-        let address = SocketAddrUnix::new(&address(name)?)?;
-        let begin = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        let socket = loop {
-            let socket = socket()?;
-            let error = match retry(|| connect(&socket, &address)) {
-                Ok(()) => break socket,
-                Err(error) => io::Error::from(error),
-            };
-            if !may_be_busy(&error, begin) {
-                let text = match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                        format!("{}: nobody is listening", quoted())
-                    }
-                    _ => quoted(),
-                };
-                return Err(context(error, text));
+        let mut attempts = Attempts::new(name, deadline)?;
+        loop {
+            match attempts.next()? {
+                Attempt::Connected(socket, peer_pid) => {
+                    return Self::adopt(Channel::new(socket), peer_pid);
+                }
+                Attempt::Busy(pause) => std::thread::sleep(pause),
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let text = format!("{}: the server did not answer in time", quoted());
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-            }
-            // Of many that wait, not all should come back at the same moment.
-            let jitter = f64::from(crate::name::random()?[0]) / 255.0;
-            std::thread::sleep(pause.mul_f64(0.5 + jitter).min(left));
-            pause = (pause * 2).min(Duration::from_millis(50));
-        };
-        let peer_pid = peer::same_user_of(&socket)
-            .map_err(|error| context(error, format!("{}: the server is not ours", quoted())))?;
-        Self::adopt(Channel::new(socket), peer_pid)
+        }
     }
 
     fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {
@@ -357,17 +332,13 @@ impl Bell {
 pub(crate) struct Listener {
     /// Dropped first, so that the path is gone before the socket closes: a client is never refused by a path.
     _owner: Ownership,
-    socket: UnixListener,
+    socket: OwnedFd,
     exhaustion: Exhaustion,
 }
 
 impl Listener {
     pub(crate) fn bind(name: &Name) -> io::Result<Self> {
-        let (owner, socket) = bind(name, |options| options.create_sync())?;
-        let LocalListener::UdSocket(socket) = socket;
-        let socket = UnixListener::from(socket);
-        // A client may be gone again before it is accepted, and the next one may take its time.
-        socket.set_nonblocking(true)?;
+        let (owner, socket) = bind(name)?;
         Ok(Self {
             _owner: owner,
             socket,
@@ -381,12 +352,11 @@ impl Listener {
                 let until = deadline.map_or(until, |deadline| until.min(deadline));
                 std::thread::sleep(until.saturating_duration_since(Instant::now()));
             } else {
-                match self.socket.accept() {
-                    Ok((client, _)) => {
+                match accept(&self.socket) {
+                    Ok(client) => {
                         self.exhaustion.end();
-                        let client = OwnedFd::from(client);
                         // A client of another user is closed here; one that is gone already is passed over.
-                        let stream = peer::same_user_of(&client)
+                        let stream = peer::same_user(&client)
                             .and_then(|peer_pid| Stream::adopt(Channel::new(client), peer_pid));
                         if let Some(stream) = admitted(stream) {
                             return Ok(Some(stream));

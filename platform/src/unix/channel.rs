@@ -207,8 +207,8 @@ pub(super) fn tune(socket: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// 4 KiB by default, or 8 (`net.local.stream.sendspace`), so that a MiB takes more than a hundred turns of both sides:
-/// <https://github.com/bobmatnyc/trusty-tools/issues/6896>. What Linux gives is plenty, and less than that still works.
+/// 4 KiB by default, or 8 (`PIPSIZ` in <https://github.com/apple-oss-distributions/xnu/blob/main/bsd/kern/uipc_usrreq.c>), so
+/// that a MiB takes more than a hundred turns of both sides. What Linux gives is plenty, and less than that still works.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn enlarge(socket: &OwnedFd) {
     let _ = sockopt::set_socket_send_buffer_size(socket, 208 * 1024);

@@ -56,8 +56,8 @@ pub(super) fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((above_stdio(one)?, above_stdio(other)?))
 }
 
-/// A socket that is connected to nobody yet.
-#[cfg(all(feature = "blocking", not(target_vendor = "apple")))]
+/// A socket that is connected to nobody yet, and never blocks.
+#[cfg(not(target_vendor = "apple"))]
 pub(super) fn socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     above_stdio(rustix::net::socket_with(
@@ -68,12 +68,30 @@ pub(super) fn socket() -> io::Result<OwnedFd> {
     )?)
 }
 
-#[cfg(all(feature = "blocking", target_vendor = "apple"))]
+#[cfg(target_vendor = "apple")]
 pub(super) fn socket() -> io::Result<OwnedFd> {
     let _guard = MAKING
         .write()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    close_on_exec(&socket)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    above_stdio(socket)
+}
+
+/// The socket of a client that has connected to this one.
+#[cfg(not(target_vendor = "apple"))]
+pub(super) fn accept(listening: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    above_stdio(rustix::net::accept_with(listening, flags)?)
+}
+
+#[cfg(target_vendor = "apple")]
+pub(super) fn accept(listening: &OwnedFd) -> io::Result<OwnedFd> {
+    let _guard = MAKING
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let socket = rustix::net::accept(listening)?;
     close_on_exec(&socket)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     above_stdio(socket)

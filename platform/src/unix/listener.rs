@@ -1,14 +1,22 @@
 //! A listener is a Unix domain socket in a folder of its user, and the lock that makes the name ours.
 
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "tokio")]
-use interprocess::local_socket::tokio::Listener as LocalListener;
-use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName as _};
+use interprocess::local_socket::{
+    GenericFilePath, Listener as LocalListener, ListenerOptions, ToFsName as _,
+};
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
+#[cfg(feature = "tokio")]
+use tokio::io::Interest;
 
+#[cfg(feature = "tokio")]
+use super::descriptor::{Watched, accept, watch};
 use super::error::context;
 use super::ownership::Ownership;
 use super::{address, folder};
@@ -20,7 +28,7 @@ use crate::{Name, trace};
 pub(crate) struct Listener {
     /// Dropped first, so that the path is gone before the socket closes: a client is never refused by a path.
     _owner: Ownership,
-    socket: LocalListener,
+    socket: Watched,
     exhaustion: Exhaustion,
 }
 
@@ -28,10 +36,10 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn bind(name: &Name) -> io::Result<Self> {
         super::error::need_runtime("bind a listener")?;
-        let (owner, socket) = bind(name, |options| options.create_tokio())?;
+        let (owner, socket) = bind(name)?;
         Ok(Self {
             _owner: owner,
-            socket,
+            socket: watch(Arc::new(socket), Interest::READABLE)?,
             exhaustion: Exhaustion::default(),
         })
     }
@@ -42,13 +50,13 @@ impl Listener {
             if let Some(until) = self.exhaustion.pause() {
                 tokio::time::sleep_until(until.into()).await;
             }
-            let LocalListener::UdSocket(socket) = &self.socket;
-            match socket.inner().accept().await {
-                Ok((client, _)) => {
+            let accepted = self.socket.async_io(Interest::READABLE, |fd| accept(fd));
+            match accepted.await {
+                Ok(client) => {
                     self.exhaustion.end();
                     // A client of another user is closed here; one that is gone already is passed over.
-                    let stream =
-                        peer::same_user(&client).and_then(|peer_pid| Stream::new(client, peer_pid));
+                    let stream = peer::same_user(&client)
+                        .and_then(|peer_pid| Stream::of_peer(client, peer_pid));
                     if let Some(stream) = admitted(stream) {
                         return Ok(stream);
                     }
@@ -72,18 +80,16 @@ pub(super) fn admitted<S>(client: io::Result<S>) -> Option<S> {
     }
 }
 
-/// Takes the name and listens.
-pub(super) fn bind<L>(
-    name: &Name,
-    create: impl Fn(ListenerOptions<'_>) -> io::Result<L>,
-) -> io::Result<(Ownership, L)> {
+/// Takes the name and listens. The socket never blocks: a client may be gone again before it is accepted, and the next one
+/// may take its time.
+pub(super) fn bind(name: &Name) -> io::Result<(Ownership, OwnedFd)> {
     let path = address(name)?;
     if let (Address::Label(_), Some(folder)) = (name.address(), path.parent()) {
         folder::create(folder)?;
     }
     let mut owner = Ownership::take(&path)?;
-    let socket = listen(&path, create)
-        .map_err(|error| context(error, format!("bind {:?}", name.to_string())))?;
+    let socket =
+        listen(&path).map_err(|error| context(error, format!("bind {:?}", name.to_string())))?;
     owner.bound()?;
     Ok((owner, socket))
 }
@@ -134,10 +140,7 @@ impl Exhaustion {
 }
 
 /// Binds and listens; the caller has made sure that nothing is at the path.
-fn listen<L>(
-    path: &std::path::Path,
-    create: impl Fn(ListenerOptions<'_>) -> io::Result<L>,
-) -> io::Result<L> {
+fn listen(path: &std::path::Path) -> io::Result<OwnedFd> {
     let options = || {
         let name = path.to_fs_name::<GenericFilePath>()?;
         // interprocess's own clean-up removes whatever is at the path by then, and its `try_overwrite` takes the
@@ -151,9 +154,13 @@ fn listen<L>(
     };
     // The mode is set before `bind`, so there is no moment at which others could connect, and no need to touch the
     // umask, which is one for all threads.
-    match create(options()?.mode(0o600)) {
+    let created = match options()?.mode(0o600).create_sync() {
         // macOS and older BSDs cannot. The folder keeps others out there, and the check at `accept` in any case.
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => create(options()?),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => options()?.create_sync(),
         answer => answer,
-    }
+    };
+    let LocalListener::UdSocket(socket) = created?;
+    let socket = OwnedFd::from(UnixListener::from(socket));
+    ioctl_fionbio(&socket, true)?;
+    Ok(socket)
 }

@@ -11,6 +11,7 @@ mod folder;
 cfg_if::cfg_if! {
     if #[cfg(any(feature = "tokio", feature = "blocking"))] {
         mod channel;
+        mod connecting;
         mod descriptor;
         mod error;
         mod exit;

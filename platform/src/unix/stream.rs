@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use tokio::io::{Interest, ReadBuf};
-use tokio::net::UnixStream;
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep, timeout_at};
+use tokio::task::coop::consume_budget;
+use tokio::time::{Sleep, sleep};
 
-use super::channel::{Channel, InFlight, Room, make_room, may_be_busy, send_both, send_now, tune};
+use super::channel::{Channel, InFlight, Room, make_room, send_both, send_now, tune};
+use super::connecting::{Attempt, Attempts};
 use super::descriptor::{Watched, retry, watch};
-use super::error::{context, need_runtime};
+use super::error::need_runtime;
 use super::exit::{Exit, ExitWatch};
 #[cfg(feature = "node")]
 use super::passing::{Received, Sending};
-use super::{address, peer};
 use crate::Name;
 use crate::handoff::End;
 
@@ -40,48 +40,20 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) async fn connect(name: &Name, deadline: Instant) -> io::Result<Self> {
         need_runtime("connect to a server")?;
-        let path = address(name)?;
-        let quoted = || format!("connect to {:?}", name.to_string());
-        // tokio's connect, not interprocess's: that one takes EAGAIN, which on Linux means that the server's
-        // queue is full, for EINPROGRESS, and hands out a socket that is connected to nobody.
-        let attempts = async {
-            let mut pause = Duration::from_millis(1);
-            let begin = Instant::now();
-            loop {
-                match UnixStream::connect(&path).await {
-                    Err(error) if may_be_busy(&error, begin) => {}
-                    answer => return answer,
-                }
-                // Of many that wait, not all should come back at the same moment.
-                let jitter = f64::from(crate::name::random()?[0]) / 255.0;
-                sleep(pause.mul_f64(0.5 + jitter)).await;
-                pause = (pause * 2).min(Duration::from_millis(50));
+        let mut attempts = Attempts::new(name, deadline)?;
+        loop {
+            // A server that always has room must not keep other tasks from running.
+            consume_budget().await;
+            match attempts.next()? {
+                Attempt::Connected(socket, peer_pid) => return Self::of_peer(socket, peer_pid),
+                Attempt::Busy(pause) => sleep(pause).await,
             }
-        };
-        let socket = match timeout_at(deadline.into(), attempts).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => {
-                let text = match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                        format!("{}: nobody is listening", quoted())
-                    }
-                    _ => quoted(),
-                };
-                return Err(context(error, text));
-            }
-            Err(_) => {
-                let text = format!("{}: the server did not answer in time", quoted());
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-            }
-        };
-        let peer_pid = peer::same_user(&socket)
-            .map_err(|error| context(error, format!("{}: the server is not ours", quoted())))?;
-        Self::new(socket, peer_pid)
+        }
     }
 
     /// A stream whose peer was checked.
-    pub(super) fn new(socket: UnixStream, peer_pid: Option<u32>) -> io::Result<Self> {
-        Self::adopt(Channel::new(socket.into_std()?.into()), peer_pid)
+    pub(super) fn of_peer(socket: OwnedFd, peer_pid: Option<u32>) -> io::Result<Self> {
+        Self::adopt(Channel::new(socket), peer_pid)
     }
 
     fn adopt(channel: Channel, peer_pid: Option<u32>) -> io::Result<Self> {

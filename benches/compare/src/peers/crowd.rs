@@ -22,7 +22,7 @@ pub struct Crowd {
     server: Child,
     /// Bytes that both processes hold for one connection.
     pub memory_each: f64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 enum Links {
@@ -67,7 +67,22 @@ impl Crowd {
             links,
             server,
             memory_each: after.saturating_sub(before) as f64 / many.saturating_sub(1).max(1) as f64,
-            _folder: folder,
+            folder,
+        })
+    }
+
+    /// `count` more clients, one after the other.
+    pub fn come_and_go(&mut self, count: u64) -> Result<()> {
+        let path = self.folder.path().join("socket");
+        self.runtime.block_on(async {
+            for _ in 0..count {
+                connect(&mut self.links, &path).await?;
+                match &mut self.links {
+                    Links::Raw(all) => drop(all.pop()),
+                    Links::Ours(all) => drop(all.pop()),
+                }
+            }
+            Ok(())
         })
     }
 

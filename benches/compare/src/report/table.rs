@@ -10,6 +10,7 @@ pub fn table(figures: &Figures) -> String {
     let mut text = format!("### {}\n\n", figures.title);
     let unit = match figures.work.kind {
         Kind::Children | Kind::Spawn => "time per child",
+        Kind::Connect => "time per client",
         Kind::Copy => "time per copy",
         Kind::Stream => "time per message",
         Kind::RoundTrip | Kind::Connections | Kind::Busy => "time per round trip",
