@@ -114,8 +114,9 @@ impl Room {
     }
 }
 
-/// Rather less than even a system with small buffers takes at once.
-const A_GOOD_DEAL: usize = 64 * 1024;
+/// A message of 256 KiB leaves out 49 where 208 are taken at once. With this, it takes 1.2 of a raw round trip, and 1.45
+/// with a limit above those 49. One small message never leaves out so much.
+const A_GOOD_DEAL: usize = 16 * 1024;
 
 /// Linux doubles it, for its own book-keeping that comes out of it, so this holds 1 MiB; but it gives no more than
 /// `net.core.wmem_max`, 208 KiB on most systems: <https://man7.org/linux/man-pages/man7/socket.7.html>. More was no faster.
