@@ -1,15 +1,15 @@
 //! Messages with large bytes, which are written from where the program has them.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
 use offspring::blocking::Connection;
 use offspring::{Config, ErrorKind, Result};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 
+use crate::changing::Changing;
 use crate::within;
 
 /// Not copied; a little more than sockets and pipes hold.
@@ -119,46 +119,20 @@ fn a_large_message_above_the_limit_leaves_nothing_behind() -> Result<()> {
     })
 }
 
-/// Does not write the same twice.
-struct Changing {
-    times: Cell<u32>,
-    panics: bool,
-}
-
-impl Serialize for Changing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let times = self.times.replace(self.times.get() + 1);
-        assert!(times == 0 || !self.panics, "the second time");
-        let bytes = vec![0; LARGE];
-        // The first bytes are the same, and leave.
-        (
-            Bytes::new(&bytes),
-            Bytes::new(&bytes[..LARGE - times as usize]),
-        )
-            .serialize(serializer)
-    }
-}
-
 #[test]
 fn a_message_that_changes_while_it_is_written_ends_the_connection() -> Result<()> {
     for panics in [false, true] {
         within(move || {
             let (left, mut right) = Connection::<Changing, ()>::pair::<(), ByteBuf>()?;
             let reader = thread::spawn(move || right.recv());
-            let message = Changing {
-                times: Cell::new(0),
-                panics,
-            };
+            let message = Changing::new(LARGE, panics);
             match catch_unwind(AssertUnwindSafe(|| left.send(&message))) {
                 Ok(result) => assert_eq!(result.unwrap_err().kind(), ErrorKind::Encode),
                 Err(_) => assert!(panics),
             }
             // Half a message is not taken for a whole one, and nobody waits for the rest.
             assert!(reader.join().unwrap().is_err());
-            let again = Changing {
-                times: Cell::new(0),
-                panics: false,
-            };
+            let again = Changing::new(LARGE, false);
             let error = left.send(&again).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
             Ok(())

@@ -7,6 +7,8 @@
     reason = "in a helper as in a test it says what is expected"
 )]
 
+#[path = "../support/changing.rs"]
+mod changing;
 mod large;
 mod resources;
 mod strangers;

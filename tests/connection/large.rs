@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 use tokio::task::JoinSet;
 
+use crate::changing::Changing;
 use crate::support::{Joined, connections, watchdog};
 
 /// Not copied, as far as there is room.
@@ -133,26 +134,6 @@ async fn a_large_message_that_cannot_be_written_is_an_error() -> Result<()> {
     Ok(())
 }
 
-/// Does not write the same twice.
-struct Changing {
-    times: Cell<u32>,
-    panics: bool,
-}
-
-impl Serialize for Changing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let times = self.times.replace(self.times.get() + 1);
-        assert!(times == 0 || !self.panics, "the second time");
-        let bytes = vec![0; LARGE];
-        // The first bytes are the same, and leave.
-        (
-            Bytes::new(&bytes),
-            Bytes::new(&bytes[..LARGE - times as usize]),
-        )
-            .serialize(serializer)
-    }
-}
-
 #[tokio::test]
 async fn a_message_that_changes_while_it_is_written_ends_the_connection() -> Result<()> {
     let _watchdog = watchdog();
@@ -161,10 +142,7 @@ async fn a_message_that_changes_while_it_is_written_ends_the_connection() -> Res
             let Joined {
                 left, mut right, ..
             } = connections::<Changing, (), (), ByteBuf>(capacity, Config::new());
-            let changing = |panics| Changing {
-                times: Cell::new(0),
-                panics,
-            };
+            let changing = |panics| Changing::new(LARGE, panics);
             match catch_unwind(AssertUnwindSafe(|| left.try_send(&changing(panics)))) {
                 Ok(result) => assert_eq!(result.unwrap_err().kind(), ErrorKind::Encode),
                 Err(_) => assert!(panics),

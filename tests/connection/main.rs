@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test it is the assertion")]
 
 mod cancellation;
+#[path = "../support/changing.rs"]
+mod changing;
 mod close;
 mod ends;
 mod flow;

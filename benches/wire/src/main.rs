@@ -21,17 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             one_way(left, right, count).await
         })?,
         "socket" => block_on(async {
-            let name = Name::unique()?;
-            let mut listener = Listener::bind(&name)?;
-            let left = Connection::<Small, ()>::connect(&name).await?;
-            let right = listener.accept::<(), Small>().await?;
+            let (left, right) = sockets().await?;
             one_way(left, right, count).await
         })?,
         "feed" => block_on(async {
-            let name = Name::unique()?;
-            let mut listener = Listener::bind(&name)?;
-            let left = Connection::<Small, ()>::connect(&name).await?;
-            let right = listener.accept::<(), Small>().await?;
+            let (left, right) = sockets().await?;
             joined(left, right, count).await
         })?,
         "blocking" => blocking(count, 1)?,
@@ -66,6 +60,14 @@ fn decode(count: u64) -> offspring::Result<()> {
         black_box(Body::new(black_box(&frame[5..]), Limits::new()).decode::<Small>()?);
     }
     Ok(())
+}
+
+/// The two ends of a socket.
+async fn sockets() -> offspring::Result<(Connection<Small, ()>, Connection<(), Small>)> {
+    let name = Name::unique()?;
+    let mut listener = Listener::bind(&name)?;
+    let left = Connection::connect(&name).await?;
+    Ok((left, listener.accept().await?))
 }
 
 async fn one_way<T: offspring::transport::Transport>(
